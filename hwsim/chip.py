@@ -1,0 +1,201 @@
+"""The chip schema: one composition of units, memories, links, technology, package and cost for every kind of chip.
+
+A chip file is YAML (see hw_configs/). Quantities are text with a unit; every leaf must be covered by an entry of
+``sources`` with a status, so that a report can say which of its numbers are published and which are assumed.
+The kinds of unit are open: each file in ``hwsim.units`` registers its own specification.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+
+from hwsim.quantity import (
+    Bytes,
+    BytesPerSecond,
+    Dollars,
+    DollarsPerKilowattHour,
+    Hertz,
+    JoulesPerBit,
+    Metres,
+    Seconds,
+    SquareMetres,
+    Watts,
+    Years,
+)
+from workloads.errors import did_you_mean
+
+Operand: TypeAlias = Literal["input", "weight", "output"]
+Status: TypeAlias = Literal["published", "secondary", "derived", "assumed"]
+DramFamily: TypeAlias = Literal["ddr", "lpddr", "gddr", "hbm"]
+Fraction: TypeAlias = Annotated[float, Field(gt=0, le=1)]
+Count: TypeAlias = Annotated[int, Field(ge=1, le=10**9)]
+
+
+class Part(BaseModel):
+    """Base of every piece of a chip file: immutable, unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Technology(Part):
+    """Process node; energies and areas that the file leaves out are derived from it."""
+
+    node: Metres
+
+
+class Memory(Part):
+    """A memory, or many equal ones (``instances``), for example one register file per processing element.
+
+    Attributes:
+        kind: dram holds the model and is off chip; sram and register are on chip.
+        family: of a dram, for the energy of an access that the file leaves out; absent means ddr.
+        size: capacity of one instance.
+        bandwidth: sustained peak of all instances together; absent means unlimited.
+        efficiency: fraction of the peak that real access patterns reach.
+        latency: time to the first byte.
+        operands: which operands of a contraction it may hold; the others bypass it.
+        read_energy, write_energy: absent means derived from kind, size and node.
+        leakage: static power of all instances together.
+        double_buffered: whether a tile can be loaded while another is in use.
+    """
+
+    kind: Literal["dram", "sram", "register"]
+    family: DramFamily | None = None
+    size: Bytes
+    bandwidth: BytesPerSecond | None = None
+    efficiency: Fraction = 1.0
+    latency: Seconds = 0.0
+    instances: Count = 1
+    operands: tuple[Operand, ...] = ("input", "weight", "output")
+    read_energy: JoulesPerBit | None = None
+    write_energy: JoulesPerBit | None = None
+    leakage: Watts | None = None
+    area: SquareMetres | None = None
+    double_buffered: bool = True
+
+
+class Link(Part):
+    """A wire between two memories; it limits the bandwidth of every transfer between them and adds its energy."""
+
+    between: tuple[str, str]
+    bandwidth: BytesPerSecond
+    latency: Seconds = 0.0
+    energy: JoulesPerBit = 0.0
+
+
+class Package(Part):
+    """The chip as bought: how much power it may draw, how large its die is, what it draws when idle."""
+
+    tdp: Watts | None = None
+    idle_power: Watts | None = None
+    die_area: SquareMetres | None = None
+
+
+class Cost(Part):
+    """What owning the chip costs; the report gives money per unit of work when a price is known."""
+
+    price: Dollars | None = None
+    lifetime: Years = 3.0
+    electricity: DollarsPerKilowattHour = 0.1
+
+
+class Source(Part):
+    """Where numbers come from.
+
+    Attributes:
+        cite: paper and table, data sheet, or the reasoning behind an assumption.
+        status: published, secondary, derived or assumed.
+        keys: key paths it covers; a path covers everything below it, the longest match wins.
+    """
+
+    cite: str
+    status: Status
+    keys: tuple[str, ...]
+
+
+class UnitSpec(Part):
+    """What every kind of unit has.
+
+    Attributes:
+        kind: which model interprets it.
+        clock: name of its clock.
+        count: copies of it.
+        path: memories that feed it, outermost first.
+        accumulator_bits: width of a partial sum, in the unit's own memories and when it leaves before it is complete.
+    """
+
+    kind: str
+    clock: str
+    count: Count = 1
+    path: Annotated[tuple[str, ...], Field(min_length=1)]
+    accumulator_bits: Count = 32
+
+
+def _read_unit(value: Any) -> UnitSpec:
+    from hwsim.units.registry import read_unit_spec
+
+    return read_unit_spec(value)
+
+
+def _dangling(path: str, noun: str, names: Iterable[str], known: Mapping[str, object]) -> list[str]:
+    return [
+        f"{path}: no {noun} is named {name!r}{did_you_mean(name, known)}; there is {', '.join(known) or 'none'}"
+        for name in names
+        if name not in known
+    ]
+
+
+class Chip(Part):
+    """A whole chip.
+
+    Attributes:
+        name: the file's name without suffix.
+        clock: the clock in which a report counts cycles.
+        clocks: every clock by name.
+        memories, units, links: parts by name.
+        sources: where the numbers come from.
+    """
+
+    name: str = ""
+    title: str
+    description: str = ""
+    technology: Technology
+    clock: str
+    clocks: dict[str, Hertz]
+    memories: dict[str, Memory]
+    units: dict[str, Annotated[UnitSpec, PlainValidator(_read_unit)]]
+    links: dict[str, Link] = {}
+    package: Package = Package()
+    cost: Cost = Cost()
+    sources: tuple[Source, ...] = ()
+
+    @model_validator(mode="after")
+    def _references_exist(self) -> Chip:
+        """All dangling names at once, one line each as ``key.path: message``."""
+        problems = [
+            *_dangling("clock", "clock", [self.clock], self.clocks),
+            *(line for name, unit in self.units.items() for line in self._dangling_in_unit(f"units.{name}", unit)),
+            *(
+                line
+                for name, link in self.links.items()
+                for line in _dangling(f"links.{name}.between", "memory", link.between, self.memories)
+            ),
+            *(f"{part}: a chip needs at least one" for part in ("units", "memories") if not getattr(self, part)),
+        ]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _dangling_in_unit(self, path: str, unit: UnitSpec) -> list[str]:
+        return [
+            *_dangling(f"{path}.clock", "clock", [unit.clock], self.clocks),
+            *_dangling(f"{path}.path", "memory", unit.path, self.memories),
+        ]
+
+    @property
+    def clock_hertz(self) -> float:
+        """Frequency of the clock in which cycles are counted."""
+        return self.clocks[self.clock]

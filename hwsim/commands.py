@@ -1,0 +1,138 @@
+"""The commands of this package: ``hwsim chips`` lists chips, ``hwsim check`` validates files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from hwsim.chip import Chip
+
+_PEAK_BITS = (16, 8)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.argument("names", nargs=-1, metavar="[CHIP]...")
+def chips(names: tuple[str, ...], as_json: bool) -> None:
+    """List the chips that come with the program, or those named (names or YAML files)."""
+    from hwsim.config import chip_names, load_chip
+
+    rows = [_facts(load_chip(name)) for name in names or chip_names()]
+    if as_json:
+        import json
+
+        click.echo(json.dumps(rows, indent=2))
+    else:
+        _print_table(rows)
+
+
+def _facts(chip: Chip) -> dict[str, Any]:
+    """What is worth listing of a chip, in SI units."""
+    from hwsim.sources import status_counts
+
+    return {
+        "name": chip.name,
+        "title": chip.title,
+        "node_metres": chip.technology.node,
+        "clock_hertz": chip.clock_hertz,
+        "units": {name: {"kind": unit.kind, "count": unit.count} for name, unit in chip.units.items()},
+        "peak_operations_per_second": {str(bits): _peak(chip, bits) for bits in _PEAK_BITS},
+        "memories": {
+            name: {"size_bytes": memory.size * memory.instances, "bandwidth_bytes_per_second": memory.bandwidth}
+            for name, memory in chip.memories.items()
+        },
+        "tdp_watts": chip.package.tdp,
+        "numbers": dict(status_counts(chip)),
+    }
+
+
+def _peak(chip: Chip, bits: int) -> float:
+    """Operations per second of a large matrix product (a multiply-accumulate is two) on the fastest unit."""
+    from hwsim.units.registry import build_unit
+    from workloads.inline import parse_inline
+
+    graph = parse_inline(f"matmul:m=4096,n=4096,k=4096,bits={bits}")
+    op = graph.segments[0].ops[0]
+    units = [build_unit(name, chip) for name in chip.units]
+    return 2 * max(unit.peak_operations(op, graph.by_name) for unit in units if not unit.refuses(op, graph.by_name))
+
+
+def _print_table(rows: Sequence[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from hwsim.quantity import show
+
+    table = Table("chip", "title", "units", "16 b", "8 b", "memories", "node", "TDP", "p/s/d/a", box=None)
+    table.columns[0].no_wrap = table.columns[-1].no_wrap = True
+    for column in (3, 4, 6, 7):
+        table.columns[column].justify = "right"
+    for row in rows:
+        units = ", ".join(f"{u['count']} {name}" if u["count"] > 1 else name for name, u in row["units"].items())
+        peaks = [_short(row["peak_operations_per_second"][str(bits)] / 1e12) for bits in _PEAK_BITS]
+        memories = ", ".join(f"{name} {_size(memory['size_bytes'])}" for name, memory in row["memories"].items())
+        tdp = "" if row["tdp_watts"] is None else show(row["tdp_watts"], "W")
+        counts = "/".join(str(count) for count in row["numbers"].values())
+        node = f"{row['node_metres'] * 1e9:.3g} nm"
+        table.add_row(row["name"], row["title"], units, *peaks, memories, node, tdp, counts)
+    table.caption = (
+        "16 b, 8 b: 10^12 operations per second of a matrix product, a multiply-accumulate being two. "
+        "p/s/d/a: numbers that are published, secondary, derived, assumed."
+    )
+    Console().print(table)
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _size(size_bytes: float) -> str:
+    if size_bytes % 1e9 == 0:
+        return f"{size_bytes / 1e9:.3g} GB"
+    for prefix, scale in (("Ti", 2.0**40), ("Gi", 2.0**30), ("Mi", 2.0**20), ("Ki", 2.0**10)):
+        if size_bytes >= scale:
+            return f"{size_bytes / scale:.3g} {prefix}B"
+    return f"{size_bytes:.3g} B"
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+def check(files: tuple[str, ...]) -> None:
+    """Validate chip files (.yaml) and saved graphs (.json.gz), and name every problem by its place."""
+    from workloads.errors import UserError
+
+    problems: list[str] = []
+    for file in files:
+        try:
+            click.echo(f"ok: {file}: {_verdict(file)}")
+        except UserError as error:
+            problems.append(str(error))
+    if problems:
+        raise UserError("\n".join(problems))
+
+
+def _verdict(file: str) -> str:
+    if file.endswith((".json", ".json.gz")):
+        from pathlib import Path
+
+        from workloads.serialize import load_file
+
+        graph = load_file(Path(file))
+        return f"graph of {graph.model} ({graph.phase}), {sum(1 for _ in graph.walk())} operators"
+    from hwsim.config import load_chip
+    from hwsim.sources import status_counts, uncovered_keys, unused_source_keys
+
+    chip = load_chip(file)
+    counts = ", ".join(f"{count} {status}" for status, count in status_counts(chip).items())
+    notes = [
+        f"{len(keys)} {what}: {', '.join(keys)}"
+        for what, keys in (
+            ("numbers without a source", uncovered_keys(chip)),
+            ("source keys that cover no number", unused_source_keys(chip)),
+        )
+        if keys
+    ]
+    return "; ".join([f"chip {chip.name}, {counts}", *notes])

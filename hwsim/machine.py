@@ -1,0 +1,71 @@
+"""A chip made ready for simulation: its unit models, the resources they occupy and the energy of every memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwsim.chip import Chip
+from hwsim.pipeline import Place, Port, make_port
+from hwsim.technology import memory_energy
+from hwsim.units.base import Unit
+from hwsim.units.registry import build_unit
+
+
+@dataclass(frozen=True, slots=True)
+class BitEnergy:
+    """Joules to read and to write one bit of a memory."""
+
+    read: float
+    write: float
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A chip with its models.
+
+    Attributes:
+        units: unit models by name.
+        places: where each unit's tasks run.
+        resources: names of the resources; the index is their number in a program.
+        bits: energy per bit of every memory.
+    """
+
+    chip: Chip
+    units: dict[str, Unit]
+    places: dict[str, Place]
+    resources: tuple[str, ...]
+    bits: dict[str, BitEnergy]
+
+    def outer(self, unit: str) -> str:
+        """The memory that holds whole tensors for a unit."""
+        return self.chip.units[unit].path[0]
+
+    def scratchpad(self, unit: str) -> str | None:
+        """The on-chip memory whose tiles the pipeline fills, or None if the unit reads its outer memory directly."""
+        path = self.chip.units[unit].path
+        return path[1] if len(path) > 1 else None
+
+
+def make_machine(chip: Chip) -> Machine:
+    """Build the models of all units of a chip."""
+    outers = sorted({spec.path[0] for spec in chip.units.values()})
+    resources = (*outers, *chip.units)
+    places: dict[str, Place] = {}
+    for index, (name, spec) in enumerate(chip.units.items()):
+        outer, *rest = spec.path
+        inner = rest[0] if rest else None
+        port: Port = make_port(chip, outer, inner, outers.index(outer))
+        buffered = chip.memories[inner].double_buffered if inner is not None else True
+        places[name] = Place(len(outers) + index, port, buffered)
+    bits: dict[str, BitEnergy] = {}
+    for name, memory in chip.memories.items():
+        energy = memory_energy(memory, chip)
+        links = sum(link.energy for link in chip.links.values() if name == link.between[0])
+        bits[name] = BitEnergy(energy.read_joules_per_bit + links, energy.write_joules_per_bit + links)
+    return Machine(chip, {name: build_unit(name, chip) for name in chip.units}, places, resources, bits)
+
+
+def capacity_bytes(chip: Chip) -> int:
+    """Bytes in the memories that hold whole models: the outermost of every unit's path."""
+    names = {spec.path[0] for spec in chip.units.values()}
+    return int(sum(chip.memories[name].size * chip.memories[name].instances for name in names))

@@ -1,0 +1,110 @@
+"""How the work is done: mappings of single operators and the schedule of a whole graph.
+
+These types are the simulator's input language. Mappers produce them; the simulator knows nothing of how they were
+found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwsim.chip import Operand
+
+
+@dataclass(frozen=True, slots=True)
+class TileLoop:
+    """A loop over tiles of one dimension.
+
+    Attributes:
+        dim: dimension of the nest.
+        size: extent of the tile that one iteration covers; the trip count is ceil(enclosing tile / size), the last
+            tile may be ragged, nothing is padded in memory.
+        axis: empty for a loop in time; the name of an array axis ("rows", "columns", "lanes") for a loop in space.
+    """
+
+    dim: str
+    size: int
+    axis: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One memory, the operands whose tiles it keeps, and the loops that run over tiles of the level below it.
+
+    ``loops`` are ordered outermost first. Operands not kept bypass this memory.
+    """
+
+    memory: str
+    loops: tuple[TileLoop, ...] = ()
+    keeps: tuple[Operand, ...] = ("input", "weight", "output")
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """One operator on one unit.
+
+    Attributes:
+        unit: name of the unit.
+        levels: memories from the outermost (holding the whole tensors) inwards. Empty for a unit that takes whole
+            kernels.
+        tile_elements: for streamed (not contraction) operators, elements of the loop space handled per tile.
+        resident: operands or tensors that are already, or stay, in the on-chip memory named by ``levels[1]``, so that
+            they cause no traffic to ``levels[0]``.
+        variant: for a unit with several kernels, which one.
+    """
+
+    unit: str
+    levels: tuple[Level, ...] = ()
+    tile_elements: int = 0
+    resident: tuple[str, ...] = ()
+    variant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A tensor's place in an on-chip memory during the steps first_step..last_step, both included."""
+
+    tensor: str
+    memory: str
+    address: int
+    size_bytes: int
+    first_step: int
+    last_step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operator, or one part of a composite, in issue order.
+
+    Attributes:
+        op: name of the operator or part.
+        segment: index of the segment it belongs to.
+        mapping: how it runs.
+        chunks: a composite may be cut into equal chunks that run all parts one after the other; the number of chunks.
+        tile: extents of the loops that a chunk shortens.
+        group: name of the composite this part belongs to, else the operator's own name.
+    """
+
+    op: str
+    segment: int
+    mapping: Mapping
+    chunks: int = 1
+    tile: tuple[tuple[str, int], ...] = ()
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A whole graph on a chip.
+
+    Attributes:
+        steps: in issue order; the steps of a segment are repeated as often as the segment.
+        placements: addresses and lifetimes of tensors kept on chip.
+        mapper: name of the mapper, and what it can say about the quality of its result.
+        note: for example "heuristic" or "optimal, 41,212 of 3.1e11 mappings evaluated".
+    """
+
+    steps: tuple[Step, ...]
+    placements: tuple[Placement, ...] = ()
+    mapper: str = ""
+    note: str = ""

@@ -1,0 +1,123 @@
+"""What every unit answers: can I run this operator, how long does a piece of it take, what does it touch.
+
+Three shapes of unit exist. An *array* runs contractions tile by tile under a mapping; a *stream* unit runs everything
+else element by element; a *kernel* unit (a GPU) takes a whole operator and accounts for its own tiling.
+A unit may have more than one shape. Cycles are those of the unit's own clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from hwsim.access import Traffic
+from hwsim.chip import UnitSpec
+from hwsim.nest import Nest
+from hwsim.schedule import Level
+from workloads.graph import Op, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something a component does ``count`` times, at ``energy_joules`` each; energy None means no data (a warning)."""
+
+    component: str
+    action: str
+    count: float
+    energy_joules: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A whole operator on a kernel unit.
+
+    Attributes:
+        seconds: from launch to completion, without the launch overhead.
+        overhead_seconds: launch overhead that the next kernel can't hide.
+        reads_bytes, writes_bytes: traffic by memory.
+        actions: energy of everything but the memories named above.
+        compute_seconds, memory_seconds: its two roofline terms, to say what bounds it.
+        note: chosen tile or kernel, for `explain`.
+    """
+
+    seconds: float
+    overhead_seconds: float
+    reads_bytes: tuple[tuple[str, float], ...]
+    writes_bytes: tuple[tuple[str, float], ...]
+    actions: tuple[Action, ...]
+    compute_seconds: float
+    memory_seconds: float
+    note: str = ""
+
+
+class Unit(Protocol):
+    """Common to all units."""
+
+    @property
+    def name(self) -> str:
+        """Key of the unit in its chip."""
+        ...
+
+    @property
+    def spec(self) -> UnitSpec:
+        """Its part of the chip file."""
+        ...
+
+    def refuses(self, op: Op, tensors: Mapping[str, Tensor]) -> str | None:
+        """Why the unit can't run an operator (not a composite), or None if it can."""
+        ...
+
+    def peak_operations(self, op: Op, tensors: Mapping[str, Tensor]) -> float:
+        """Innermost points per second at full utilization for this operator's kind and precision (for bounds)."""
+        ...
+
+
+@runtime_checkable
+class ArrayUnit(Unit, Protocol):
+    """A unit that runs contractions tile by tile."""
+
+    def inner_options(self, nest: Nest) -> Sequence[tuple[Level, ...]]:
+        """Good ways to run a tile: the levels from the innermost shared memory (the last of ``spec.path`` that is not
+        inside the array) downwards, loops in space included; best first, at least one. The loop sizes do not depend
+        on the tile's extents.
+        """
+        ...
+
+    def tile_cycles(self, nest: Nest, inner: tuple[Level, ...], extents: Mapping[str, Any]) -> Any:
+        """Cycles for one tile held in the innermost shared memory; extents are numbers or numpy arrays of equal shape.
+
+        Fill and drain of the array and the bandwidth of its networks and memories are included; all copies of the unit
+        (``spec.count``) share the tile.
+        """
+        ...
+
+    def traffic(self, nest: Nest, levels: Sequence[Level]) -> tuple[Traffic, ...]:
+        """Exact counts between all memories for a whole mapping."""
+        ...
+
+    def actions(self, nest: Nest, levels: Sequence[Level]) -> tuple[Action, ...]:
+        """Energy of the computation itself for the whole nest (MACs, registers, networks), memories excluded."""
+        ...
+
+
+@runtime_checkable
+class StreamUnit(Unit, Protocol):
+    """A unit that runs element-wise work, reductions, gathers and scans."""
+
+    def stream_cycles(self, op: Op, innermost_points: int) -> int:
+        """Cycles for part of an operator with so many innermost points (of all ``points(op)``)."""
+        ...
+
+    def stream_actions(self, op: Op) -> tuple[Action, ...]:
+        """Energy of the whole operator's arithmetic."""
+        ...
+
+
+@runtime_checkable
+class KernelUnit(Unit, Protocol):
+    """A unit that takes a whole operator (or composite) at once."""
+
+    def kernel(self, op: Op, tensors: Mapping[str, Tensor]) -> Kernel:
+        """Time, traffic and energy of one operator."""
+        ...

@@ -1,0 +1,267 @@
+"""One step of a schedule as work: its tasks, its traffic, its energy and what it could have been bounded by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hwsim.access import COMPUTE, Traffic, tile_extents
+from hwsim.chip import Operand
+from hwsim.machine import Machine
+from hwsim.nest import OPERANDS, Nest, nest_of, span, tile_bytes
+from hwsim.pipeline import Stream, Tiling, contraction, kernel, outer_loops, stream, ticks_of, unit_ticks
+from hwsim.program import Node
+from hwsim.schedule import Level, Step
+from hwsim.units.base import Action, ArrayUnit, KernelUnit, StreamUnit
+from workloads.graph import Access, Op, Role, Tensor, elements, number, operations, points
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A step, ready to be placed in a program.
+
+    Attributes:
+        nodes: its tasks, without begin and end.
+        traffic: (memory, bytes read, bytes written).
+        actions: energy of arithmetic and of every memory.
+        macs: multiply-accumulates.
+        peak: innermost points per second of its unit at full utilization.
+        compute_seconds, memory_seconds, overhead_seconds: how long each resource is busy with it.
+        first_bytes, held_bytes: scratchpad for its first tiles, and for all its buffers.
+        note: the mapping in one line.
+    """
+
+    nodes: tuple[Node, ...]
+    traffic: tuple[tuple[str, float, float], ...]
+    actions: tuple[Action, ...]
+    macs: int
+    peak: float
+    compute_seconds: float
+    memory_seconds: float
+    overhead_seconds: float = 0.0
+    first_bytes: float = 0.0
+    held_bytes: float = 0.0
+    note: str = ""
+
+
+def chunk_of(op: Op, step: Step) -> Op:
+    """The operator that one chunk of a step executes: some loops shortened, masked points shared evenly."""
+    if step.chunks == 1:
+        return op
+    sizes = dict(step.tile)
+    loops = tuple(replace(loop, extent=sizes.get(loop.name, loop.extent)) for loop in op.loops)
+    active = None if op.active_points is None else number(op.active_points) // step.chunks
+    return replace(op, loops=loops, active_points=active)
+
+
+def make_work(machine: Machine, op: Op, step: Step, tensors: Mapping[str, Tensor]) -> Work:
+    """The work of one chunk of a step."""
+    unit = machine.units[step.mapping.unit]
+    if step.mapping.levels and isinstance(unit, ArrayUnit):
+        return _contraction_work(machine, unit, op, step, tensors)
+    if isinstance(unit, KernelUnit):
+        return _kernel_work(machine, unit, op, step, tensors)
+    assert isinstance(unit, StreamUnit), f"unit {step.mapping.unit} can run neither tiles, nor streams, nor kernels"
+    return _stream_work(machine, unit, op, step, tensors)
+
+
+def nest_for(machine: Machine, unit: str, op: Op, tensors: Mapping[str, Tensor]) -> Nest:
+    """The nest of an operator with the width of partial sums on a unit."""
+    return replace(nest_of(op, tensors), partial_bits=machine.chip.units[unit].accumulator_bits)
+
+
+def operand_tensors(op: Op) -> dict[Operand, str]:
+    """Tensor names of a contraction's operands."""
+    names = (op.reads[0].tensor, op.reads[1].tensor, op.writes[0].tensor)
+    return dict(zip(OPERANDS, names, strict=True))
+
+
+def _contraction_work(machine: Machine, unit: ArrayUnit, op: Op, step: Step, tensors: Mapping[str, Tensor]) -> Work:
+    nest = nest_for(machine, unit.name, op, tensors)
+    levels = step.mapping.levels
+    names = operand_tensors(op)
+    outer = machine.outer(unit.name)
+    resident: frozenset[Operand] = frozenset(role for role in OPERANDS if names[role] in step.mapping.resident)
+    counted = _without_resident(levels, outer, resident)
+    rows = unit.traffic(nest, counted)
+    direct = levels[0].memory != outer or len(levels) == 1
+    inner = levels if direct else levels[1:]
+    loops = () if direct else outer_loops(nest, levels[0].loops)
+
+    def tile_ticks(tile: Mapping[str, int]) -> int:
+        return unit_ticks(machine.chip, unit.name, float(unit.tile_cycles(nest, inner, tile)))
+
+    kept = (Role.WEIGHT, Role.STATE)
+    ahead: frozenset[Operand] = frozenset(role for role in OPERANDS if tensors[names[role]].role in kept)
+    # An operand that never visits the scratchpad of a unit without one is read straight from the outer memory.
+    silent: frozenset[Operand] = frozenset(OPERANDS) if direct else resident
+    tiling = Tiling(nest, loops, silent, ahead, tile_ticks)
+    place = replace(machine.places[unit.name], label=op.name)
+    traffic = memory_traffic(nest, rows)
+    extra = _extra_reads(op, tensors, step.mapping.resident)
+    traffic[outer] = _plus(traffic.get(outer, (0.0, 0.0)), (extra, 0.0))
+    first, held = footprint(machine, unit.name, nest, levels, tiling)
+    cycles = float(unit.tile_cycles(nest, inner, nest.full)) / machine.chip.clocks[unit.spec.clock]
+    return Work(
+        nodes=contraction(tiling, place),
+        traffic=tuple((memory, read, write) for memory, (read, write) in sorted(traffic.items())),
+        actions=(*unit.actions(nest, counted), *_memory_actions(machine, traffic)),
+        macs=nest.active_points,
+        peak=unit.peak_operations(op, tensors),
+        compute_seconds=cycles,
+        memory_seconds=_port_seconds(machine, unit.name, sum(traffic.get(outer, (0.0, 0.0)))),
+        first_bytes=first,
+        held_bytes=held,
+        note=describe(levels),
+    )
+
+
+def _without_resident(levels: Sequence[Level], outer: str, resident: frozenset[Operand]) -> tuple[Level, ...]:
+    return tuple(
+        replace(level, keeps=tuple(role for role in level.keeps if role not in resident))
+        if level.memory == outer
+        else level
+        for level in levels
+    )
+
+
+def memory_traffic(nest: Nest, rows: Sequence[Traffic]) -> dict[str, tuple[float, float]]:
+    """Bytes read from and written to every memory by the counted elements.
+
+    Partial sums move at their own width, complete results at the operand's.
+    """
+    result: dict[str, tuple[float, float]] = {}
+    for row in rows:
+        bits = nest.operand(row.operand).bits
+        if row.operand == "output":
+            partial = nest.partial_bits
+            written = (row.final_writes * bits + (row.outer_writes - row.final_writes) * partial) / 8
+            result[row.outer] = _plus(result.get(row.outer, (0.0, 0.0)), (row.outer_reads * partial / 8, written))
+            if row.inner != COMPUTE:
+                drained = row.inner_drains * partial / 8
+                result[row.inner] = _plus(result.get(row.inner, (0.0, 0.0)), (drained, row.inner_fills * partial / 8))
+            continue
+        result[row.outer] = _plus(result.get(row.outer, (0.0, 0.0)), (row.outer_reads * bits / 8, 0.0))
+        if row.inner != COMPUTE:
+            result[row.inner] = _plus(result.get(row.inner, (0.0, 0.0)), (0.0, row.inner_fills * bits / 8))
+    return result
+
+
+def _plus(left: tuple[float, float], right: tuple[float, float]) -> tuple[float, float]:
+    return left[0] + right[0], left[1] + right[1]
+
+
+def footprint(machine: Machine, unit: str, nest: Nest, levels: Sequence[Level], tiling: Tiling) -> tuple[float, float]:
+    """Bytes of scratchpad for one tile of every operand, and for all buffers (two of what is fetched repeatedly)."""
+    pad = machine.scratchpad(unit)
+    if pad is None or len(levels) < 2:
+        return 0.0, 0.0
+    tile = tile_extents(nest, levels, 1)
+    single = held = 0.0
+    for role in machine.chip.memories[pad].operands:
+        if role not in tiling.resident:
+            operand = nest.operand(role)
+            size = float(tile_bytes(operand, tile))
+            if role == "output" and any(loop.dim not in operand.dims() for loop in tiling.loops):
+                size *= nest.partial_bits / operand.bits
+            single += size
+            held += size * (2 if tiling.depth(role) and machine.places[unit].double_buffered else 1)
+    return single, held
+
+
+def _memory_actions(machine: Machine, traffic: Mapping[str, tuple[float, float]]) -> list[Action]:
+    rows: list[Action] = []
+    for memory, (read, write) in sorted(traffic.items()):
+        energy = machine.bits[memory]
+        rows.append(Action(memory, "read bit", read * 8, energy.read))
+        rows.append(Action(memory, "write bit", write * 8, energy.write))
+    return rows
+
+
+def _port_seconds(machine: Machine, unit: str, size_bytes: float) -> float:
+    ticks = machine.places[unit].port.ticks(size_bytes)
+    return ticks / ticks_of(machine.chip, 1.0)
+
+
+def touched_bytes(op: Op, access: Access, tensor: Tensor) -> float:
+    """Bytes of a tensor that an access touches at least once."""
+    extents: dict[str, Any] = {loop.name: number(loop.extent) for loop in op.loops}
+    touched = math.prod(int(span(axis, extents)) for axis in access.index if axis)
+    return min(touched, elements(tensor)) * tensor.bits / 8
+
+
+def _extra_reads(op: Op, tensors: Mapping[str, Tensor], resident: Sequence[str]) -> float:
+    """Bytes of operands beside the two of the contraction, such as a bias."""
+    return sum(touched_bytes(op, a, tensors[a.tensor]) for a in op.reads[2:] if a.tensor not in resident)
+
+
+def stream_bytes(op: Op, tensors: Mapping[str, Tensor], resident: Sequence[str], passes: int) -> tuple[float, float]:
+    """Bytes that an element-wise operator reads from and writes to the outer memory."""
+    reads = {a.tensor: touched_bytes(op, a, tensors[a.tensor]) for a in op.reads if a.tensor not in resident}
+    writes = {a.tensor: touched_bytes(op, a, tensors[a.tensor]) for a in op.writes if a.tensor not in resident}
+    return sum(reads.values()) * passes, sum(writes.values())
+
+
+def _stream_work(machine: Machine, unit: StreamUnit, op: Op, step: Step, tensors: Mapping[str, Tensor]) -> Work:
+    chip = machine.chip
+    total = max(1, points(op))
+    piece = min(total, step.mapping.tile_elements or total)
+    pieces = -(-total // piece)
+    passes = op.passes if step.mapping.variant == "passes" else 1
+    read, write = stream_bytes(op, tensors, step.mapping.resident, passes)
+    last = total - piece * (pieces - 1)
+    waits = any(tensors[a.tensor].role not in (Role.WEIGHT, Role.STATE) for a in op.reads)
+    ticks = unit_ticks(chip, unit.name, unit.stream_cycles(op, piece))
+    last_ticks = unit_ticks(chip, unit.name, unit.stream_cycles(op, last))
+    work = Stream(pieces, ticks, last_ticks, read, write, last / piece, waits)
+    outer, pad = machine.outer(unit.name), machine.scratchpad(unit.name)
+    traffic = {outer: (read, write)}
+    if pad is not None:
+        # Everything passes the scratchpad: loaded tiles are written there, all operands are read, results written.
+        operands, results = stream_bytes(op, tensors, (), passes)
+        traffic[pad] = (operands + write, results + read)
+    return Work(
+        nodes=stream(work, replace(machine.places[unit.name], label=op.name)),
+        traffic=tuple((memory, r, w) for memory, (r, w) in sorted(traffic.items())),
+        actions=(*unit.stream_actions(op), *_memory_actions(machine, traffic)),
+        macs=operations(op).get("mac", 0),
+        peak=unit.peak_operations(op, tensors),
+        compute_seconds=(ticks * (pieces - 1) + last_ticks) / ticks_of(chip, 1.0),
+        memory_seconds=_port_seconds(machine, unit.name, read + write),
+        first_bytes=(read + write) / pieces,
+        held_bytes=2 * (read + write) / pieces,
+        note=f"{pieces} pieces of {piece:,} points" if pieces > 1 else "one piece",
+    )
+
+
+def _kernel_work(machine: Machine, unit: KernelUnit, op: Op, step: Step, tensors: Mapping[str, Tensor]) -> Work:
+    chip = machine.chip
+    one = unit.kernel(op, tensors)
+    reads, writes = dict(one.reads_bytes), dict(one.writes_bytes)
+    traffic = {name: (reads.get(name, 0.0), writes.get(name, 0.0)) for name in sorted({*reads, *writes})}
+    return Work(
+        nodes=kernel(
+            replace(machine.places[unit.name], label=op.name),
+            ticks_of(chip, one.seconds),
+            ticks_of(chip, one.overhead_seconds),
+        ),
+        traffic=tuple((memory, r, w) for memory, (r, w) in traffic.items()),
+        actions=(*one.actions, *_memory_actions(machine, traffic)),
+        macs=operations(op).get("mac", 0),
+        peak=unit.peak_operations(op, tensors),
+        compute_seconds=one.compute_seconds,
+        memory_seconds=one.memory_seconds,
+        overhead_seconds=one.overhead_seconds,
+        note=one.note,
+    )
+
+
+def describe(levels: Sequence[Level]) -> str:
+    """A mapping in one readable line: loops of every memory, outermost first; loops in space carry their axis."""
+    parts: list[str] = []
+    for level in levels:
+        loops = " ".join(f"{loop.dim}:{loop.size}{'@' + loop.axis if loop.axis else ''}" for loop in level.loops)
+        parts.append(f"{level.memory}[{loops}]" if loops else level.memory)
+    return " > ".join(parts)

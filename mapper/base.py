@@ -1,0 +1,108 @@
+"""What a mapper is, and the registry of mappers.
+
+A mapper finds a mapping for one contraction on one array. Everything around it (choice of unit, streamed operators,
+residency of tensors between operators, chunks of composites) is common to all mappers and lives in ``mapper.graph``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from hwsim.chip import Operand
+from hwsim.machine import Machine
+from hwsim.nest import Nest
+from hwsim.schedule import Level
+from hwsim.units.base import ArrayUnit
+from workloads.errors import UserError, did_you_mean
+
+Objective: TypeAlias = Literal["latency", "energy", "edp", "traffic"]
+
+
+class InfeasibleError(UserError):
+    """No mapping exists; the message names the constraint and the smallest change that would help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One contraction to be mapped.
+
+    Attributes:
+        nest: the contraction.
+        unit: the array.
+        capacity_bytes: free bytes of the array's scratchpad.
+        resident: operands that are in the scratchpad already, or stay there.
+    """
+
+    nest: Nest
+    unit: ArrayUnit
+    capacity_bytes: float
+    resident: frozenset[Operand]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A mapping with its closed-form cost, and how many mappings were looked at."""
+
+    levels: tuple[Level, ...]
+    seconds: float
+    outer_bytes: float
+    energy_joules: float
+    evaluated: int
+
+
+class Mapper(Protocol):
+    """Finds a legal mapping."""
+
+    def __call__(self, task: Task, machine: Machine, objective: Objective) -> Found:
+        """The best mapping that this mapper can find.
+
+        Raises:
+            InfeasibleError: no mapping is legal.
+        """
+        ...
+
+
+_MAPPERS: dict[str, Mapper] = {}
+_MODULES = {"fast": "mapper.fast", "exhaustive": "mapper.exhaustive"}
+
+
+def mapper_names() -> tuple[str, ...]:
+    """Names of all mappers."""
+    return tuple(_MODULES)
+
+
+def register(name: str) -> Callable[[Mapper], Mapper]:
+    """Register a mapper under a name."""
+
+    def add(mapper: Mapper) -> Mapper:
+        _MAPPERS[name] = mapper
+        return mapper
+
+    return add
+
+
+def get_mapper(name: str) -> Mapper:
+    """The mapper of a name.
+
+    Raises:
+        UserError: there is none.
+    """
+    if name not in _MODULES:
+        raise UserError(f"no mapper is named {name!r}{did_you_mean(name, _MODULES)}; mappers: {', '.join(_MODULES)}")
+    if name not in _MAPPERS:
+        importlib.import_module(_MODULES[name])
+    return _MAPPERS[name]
+
+
+def rank(objective: Objective, seconds: float, energy: float, outer_bytes: float) -> tuple[float, ...]:
+    """What is minimized: the objective, then the others as tie breakers."""
+    orders: dict[Objective, tuple[float, ...]] = {
+        "latency": (seconds, energy, outer_bytes),
+        "energy": (energy, seconds, outer_bytes),
+        "edp": (energy * seconds, seconds, outer_bytes),
+        "traffic": (outer_bytes, seconds, energy),
+    }
+    return orders[objective]

@@ -1,0 +1,179 @@
+"""From a model and a chip to a report: precision where the user left it open, mapping, simulation, generation.
+
+report = estimate("llama-3-8b", load_chip("tpu_v4i"), phase="decode", context=2048)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from hwsim.bounds import leaves, needed_bytes
+from hwsim.chip import Chip
+from hwsim.machine import capacity_bytes, make_machine
+from hwsim.nest import is_contraction
+from hwsim.quantity import show
+from hwsim.report import Report
+from hwsim.simulation import simulate
+from hwsim.units.base import ArrayUnit, KernelUnit
+from mapper.base import Objective
+from mapper.generate import add_up, step_weights
+from mapper.graph import Search, map_with
+from workloads.graph import OperatorGraph
+from workloads.model import Choices, Model, bind_model, plan_model
+from workloads.phases import decode_step
+from workloads.precision import with_precision
+
+WIDTHS = (16, 8)
+"""Precisions tried, in this order, when the user states none."""
+
+
+@dataclass(slots=True)
+class Estimator:
+    """A chip made ready, with a mapper; graphs estimated by the same one share their mappings."""
+
+    search: Search
+
+    @property
+    def chip(self) -> Chip:
+        """The target."""
+        return self.search.machine.chip
+
+    def report(self, graph: OperatorGraph) -> Report:
+        """Map and simulate a bound graph; raises what ``map_graph`` and ``simulate`` raise."""
+        return simulate(graph, map_with(self.search, graph), self.chip, self.search.machine)
+
+
+def make_estimator(chip: Chip, mapper: str = "fast", objective: Objective = "latency") -> Estimator:
+    """An estimator for a chip."""
+    return Estimator(Search(make_machine(chip), mapper, objective))
+
+
+def estimate(
+    text: str,
+    chip: Chip,
+    *,
+    phase: str | None = None,
+    batch: int = 1,
+    context: int | None = None,
+    prompt: int | None = None,
+    output: int | None = None,
+    bits: Mapping[str, int] | None = None,
+    mapper: str = "fast",
+) -> Report:
+    """The report of a model, named as on the command line, on a chip.
+
+    Args:
+        text: catalog name, inline operator, ``file.py:function``, config.json or saved graph.
+        chip: the target.
+        phase: forward, prefill, decode or generate; None is the model's default.
+        batch: independent sequences or images.
+        context: tokens; in decode the new one included.
+        prompt, output: tokens read and written, for ``generate``.
+        bits: bits per element by role; None means 16, or 8 where the chip computes or holds no more.
+        mapper: name of a registered mapper.
+
+    Raises:
+        UserError: of the kind that says what is wrong.
+    """
+    from workloads.user import open_model
+
+    return estimate_model(
+        make_estimator(chip, mapper), open_model(text), Choices(batch, context, bits), phase, prompt, output
+    )
+
+
+def estimate_model(
+    estimator: Estimator,
+    model: Model,
+    choices: Choices,
+    phase: str | None = None,
+    prompt: int | None = None,
+    output: int | None = None,
+) -> Report:
+    """The report of an opened model; see ``estimate``."""
+    if phase == "generate":
+        return _generate(estimator, model, choices, prompt or 1, output or 1)
+    graph = bind_model(model, phase, choices)
+    if choices.bits is not None:
+        return estimator.report(graph)
+    graph, warnings = native_precision(estimator, graph)
+    report = estimator.report(graph)
+    return replace(report, warnings=(*report.warnings, *warnings))
+
+
+def native_precision(estimator: Estimator, graph: OperatorGraph) -> tuple[OperatorGraph, tuple[str, ...]]:
+    """The widest precision that the chip computes with and that lets the model fit, with a warning when it is not 16
+    bits.
+
+    A graph that fits at no width is returned at the widest the chip computes with, so that the simulator says by how
+    much.
+    """
+    computed: list[tuple[int, OperatorGraph]] = []
+    for width in WIDTHS:
+        candidate = graph if width == WIDTHS[0] else _at(graph, width)
+        if _computes(estimator, candidate):
+            computed.append((width, candidate))
+            if needed_bytes(candidate) <= capacity_bytes(estimator.chip):
+                break
+    else:
+        if not computed:
+            return graph, ()
+        return computed[0][1], ()
+    width, chosen = computed[-1]
+    if width == WIDTHS[0]:
+        return chosen, ()
+    why = f"does not compute with {WIDTHS[0]} bits"
+    if computed[0][0] == WIDTHS[0]:
+        why = (
+            f"holds {show(capacity_bytes(estimator.chip), 'B')}, {WIDTHS[0]} bits need {show(needed_bytes(graph), 'B')}"
+        )
+    text = f"estimated with {width} bits per element, because {estimator.chip.name} {why}; choose with --bits"
+    return chosen, (text,)
+
+
+def _at(graph: OperatorGraph, width: int) -> OperatorGraph:
+    return with_precision(graph, dict.fromkeys(("weight", "activation", "input", "output", "state"), width))
+
+
+def _computes(estimator: Estimator, graph: OperatorGraph) -> bool:
+    """Whether the chip's arrays or kernels accept every contraction at its width."""
+    units = [u for u in estimator.search.machine.units.values() if isinstance(u, ArrayUnit | KernelUnit)]
+    asked: set[tuple[str, int]] = set()
+    for _, op in graph.walk():
+        tensors = {**graph.by_name, **{t.name: t for t in op.internal}} if op.internal else graph.by_name
+        for leaf in leaves(op):
+            if not is_contraction(leaf) or len(leaf.reads) < 2:
+                continue
+            key = (leaf.kind, max(tensors[access.tensor].bits for access in leaf.reads[:2]))
+            if key in asked:
+                continue
+            asked.add(key)
+            if units and all(unit.refuses(leaf, tensors) is not None for unit in units):
+                return False
+    return True
+
+
+def _generate(estimator: Estimator, model: Model, choices: Choices, prompt: int, output: int) -> Report:
+    """Prefill plus all decode steps; see ``mapper.generate`` for how the steps are summed."""
+    plan = plan_model(model, prompt, output, choices)
+    last = decode_step(plan, max(plan.last_context, plan.first_context - 1))
+    warnings: tuple[str, ...] = ()
+    if choices.bits is None:
+        chosen, warnings = native_precision(estimator, last)
+        if chosen is not last:
+            bits = dict.fromkeys(("weight", "activation", "input", "output", "state"), WIDTHS[1])
+            plan = plan_model(model, prompt, output, replace(choices, bits=bits))
+    prefill = estimator.report(plan.prefill)
+    known: dict[int, Report] = {}
+
+    def step(context: int) -> Report:
+        if context not in known:
+            known[context] = estimator.report(decode_step(plan, context))
+        return known[context]
+
+    weights = step_weights(plan.first_context, plan.last_context, step) if plan.steps else {}
+    parts = [("prefill.", prefill, 1.0), *(("decode.", step(context), weight) for context, weight in weights.items())]
+    report = add_up(parts, batch=choices.batch, output=output, prompt=prompt)
+    note = f"{plan.steps} decode steps summed from {len(known)} simulated ones" if plan.steps else ""
+    return replace(report, mapper_note=note or report.mapper_note, warnings=(*report.warnings, *warnings))

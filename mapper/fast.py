@@ -1,0 +1,209 @@
+"""The fast mapper: a pruned search over tile sizes, three loop orders and the array's own good inner mappings.
+
+Every dimension moves at most two of the three operands, so the orders of the outer loops fall into three classes: which
+operand stays while the loops that do not move it run innermost. Tile sizes are imperfect: any size is legal, the last
+tile is ragged. Candidates are evaluated together on numpy arrays.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hwsim.machine import Machine
+from hwsim.nest import OPERANDS, Axis, Nest
+from hwsim.quantity import show
+from hwsim.schedule import Level, TileLoop
+from hwsim.work import memory_traffic
+from mapper.base import Found, InfeasibleError, Objective, Task, rank, register
+from mapper.cost import compute_seconds, held_bytes, tiling_costs
+
+CANDIDATES = 3000
+"""Tilings tried over each inner mapping, times three orders."""
+_PARTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96, 128, 192, 256, 384, 512, 1024)
+
+
+def stationary_orders(nest: Nest) -> tuple[tuple[str, ...], ...]:
+    """One order of the outer loops per operand: the loops that do not move it run innermost."""
+    orders: list[tuple[str, ...]] = []
+    for operand in (nest.operand(role) for role in OPERANDS):
+        dims = operand.dims()
+        order = (*(d for d in nest.dims if d in dims), *(d for d in nest.dims if d not in dims))
+        if order not in orders:
+            orders.append(order)
+    return tuple(orders)
+
+
+def window_dims(nest: Nest) -> frozenset[str]:
+    """Filter dimensions of a sliding window; they are kept whole unless nothing fits otherwise."""
+    output = nest.operand("output").dims()
+    axes = (axis for operand in nest.operands for axis in operand.axes if len(axis) > 1)
+    return frozenset(name for axis in axes if _slides(nest, axis) for name, _ in axis if name not in output)
+
+
+def _slides(nest: Nest, axis: Axis) -> bool:
+    """Whether windows along an axis overlap; the channels of a group, for example, do not."""
+    (_, big), (fast, small) = sorted(axis, key=lambda term: -term[1])[:2]
+    return (nest.full[fast] - 1) * small >= big
+
+
+def candidate_sizes(extent: int, granule: int) -> list[int]:
+    """Tile sizes worth trying: n equal parts in whole granules, a few granules, powers of two, and one."""
+    sizes = {1, extent, *(min(count * granule, extent) for count in (1, 2, 3, 4))}
+    for parts in _PARTS:
+        if parts <= extent:
+            part = -(-extent // parts)
+            sizes.add(min(extent, -(-part // granule) * granule))
+    sizes.update(1 << power for power in range(extent.bit_length()) if 1 << power <= extent and 1 << power >= granule)
+    return sorted(sizes)
+
+
+def _thin(sizes: list[int], count: int) -> list[int]:
+    if len(sizes) <= count:
+        return sizes
+    places = np.unique(np.linspace(0, len(sizes) - 1, max(2, count)).round().astype(int))
+    return [sizes[place] for place in places]
+
+
+def grid(nest: Nest, granules: Mapping[str, int], whole: frozenset[str], budget: int) -> dict[str, Any]:
+    """At most about ``budget`` tilings, as one array per dimension."""
+    choices = {
+        dim: [extent] if dim in whole else candidate_sizes(extent, granules.get(dim, 1))
+        for dim, extent in nest.full.items()
+    }
+    longest = max((len(sizes) for sizes in choices.values()), default=1)
+    while math.prod(len(sizes) for sizes in choices.values()) > budget and longest > 2:
+        longest -= 1
+        choices = {dim: _thin(sizes, longest) for dim, sizes in choices.items()}
+    arrays = np.meshgrid(*(np.array(choices[dim], dtype=np.int64) for dim in nest.dims), indexing="ij")
+    return {dim: array.ravel() for dim, array in zip(nest.dims, arrays, strict=True)}
+
+
+def granules_of(nest: Nest, inner: tuple[Level, ...]) -> dict[str, int]:
+    """The array's own tile of every dimension: the size of its outermost loop."""
+    sizes: dict[str, int] = {}
+    for level in inner:
+        for loop in level.loops:
+            sizes.setdefault(loop.dim, loop.size)
+    return {dim: min(size, nest.full[dim]) for dim, size in sizes.items()}
+
+
+@register("fast")
+def fast_mapper(task: Task, machine: Machine, objective: Objective) -> Found:
+    """A good legal mapping; see the module."""
+    nest = task.nest
+    if not nest.dims:
+        return _single_point(task, machine)
+    candidates = [
+        candidate
+        for inner in task.unit.inner_options(nest)
+        if (candidate := _search(task, machine, inner, objective)) is not None
+    ]
+    if not candidates:
+        raise infeasible(task, machine)
+    evaluated = sum(candidate.evaluated for candidate in candidates)
+    if objective == "latency":
+        # The closed-form key decides, so the exact energy is counted for the winner alone.
+        candidates = [min(candidates, key=lambda candidate: candidate.key)]
+    found = [
+        price(task, machine, make_levels(task, machine, c.inner, c.order, c.sizes), c.sizes, c.order, evaluated)
+        for c in candidates
+    ]
+    return min(found, key=lambda one: rank(objective, one.seconds, one.energy_joules, one.outer_bytes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """The best tiling over one inner mapping, by closed-form cost."""
+
+    key: tuple[float, ...]
+    inner: tuple[Level, ...]
+    order: tuple[str, ...]
+    sizes: Mapping[str, int]
+    evaluated: int
+
+
+def _single_point(task: Task, machine: Machine) -> Found:
+    """A nest of one point has nothing to tile."""
+    inner = task.unit.inner_options(task.nest)[0]
+    return price(task, machine, make_levels(task, machine, inner, (), {}), {}, (), 1)
+
+
+def _search(task: Task, machine: Machine, inner: tuple[Level, ...], objective: Objective) -> _Candidate | None:
+    nest = task.nest
+    direct = inner[0].memory == machine.outer(task.unit.name)
+    whole = frozenset(nest.dims) if direct else window_dims(nest)
+    tile = _feasible(task, machine, grid(nest, granules_of(nest, inner), whole, CANDIDATES))
+    if tile is None and not direct:
+        tile = _feasible(task, machine, grid(nest, {}, frozenset(), CANDIDATES))
+    if tile is None:
+        return None
+    compute = compute_seconds(task, machine, inner, tile)
+    best: _Candidate | None = None
+    orders = stationary_orders(nest)
+    for order in orders:
+        costs = tiling_costs(task, machine, compute, order, tile)
+        keys = (*rank(objective, costs.seconds, costs.energy_joules, costs.outer_bytes), costs.tiles)
+        columns = [np.broadcast_to(np.asarray(key, dtype=float), compute.shape) for key in keys]
+        place = int(np.lexsort(tuple(reversed(columns)))[0])
+        key = tuple(float(column[place]) for column in columns)
+        if best is None or key < best.key:
+            sizes = {dim: int(array[place]) for dim, array in tile.items()}
+            best = _Candidate(key, inner, order, sizes, len(orders) * len(compute))
+    return best
+
+
+def _feasible(task: Task, machine: Machine, tile: dict[str, Any]) -> dict[str, Any] | None:
+    fits = np.broadcast_to(held_bytes(task, machine, tile) <= task.capacity_bytes, next(iter(tile.values())).shape)
+    return {dim: array[fits] for dim, array in tile.items()} if fits.any() else None
+
+
+def make_levels(
+    task: Task, machine: Machine, inner: tuple[Level, ...], order: Sequence[str], sizes: Mapping[str, int]
+) -> tuple[Level, ...]:
+    """The whole mapping of a choice: outer loops with more than one trip, then the inner levels."""
+    outer = machine.outer(task.unit.name)
+    if inner[0].memory == outer:
+        return inner
+    loops = tuple(TileLoop(dim, sizes[dim]) for dim in order if sizes[dim] < task.nest.full[dim])
+    return (Level(outer, loops, machine.chip.memories[outer].operands), *inner)
+
+
+def price(
+    task: Task,
+    machine: Machine,
+    levels: tuple[Level, ...],
+    sizes: Mapping[str, int],
+    order: Sequence[str],
+    evaluated: int,
+) -> Found:
+    """One mapping with its closed-form time and the exact energy of all its memory accesses."""
+    inner = levels[1:] if len(levels) > 1 and levels[0].memory == machine.outer(task.unit.name) else levels
+    one = {dim: np.array([size]) for dim, size in sizes.items()}
+    costs = tiling_costs(task, machine, compute_seconds(task, machine, inner, one), order, one)
+    outer = machine.outer(task.unit.name)
+    counted = tuple(
+        Level(lv.memory, lv.loops, tuple(r for r in lv.keeps if r not in task.resident)) if lv.memory == outer else lv
+        for lv in levels
+    )
+    energy = 0.0
+    for memory, (read, write) in memory_traffic(task.nest, task.unit.traffic(task.nest, counted)).items():
+        bits = machine.bits[memory]
+        energy += 8 * (read * bits.read + write * bits.write)
+    seconds = float(np.ravel(costs.seconds)[0])
+    return Found(levels, seconds, float(np.ravel(costs.outer_bytes)[0]), energy, evaluated)
+
+
+def infeasible(task: Task, machine: Machine) -> InfeasibleError:
+    """Why not even the smallest tile fits."""
+    pad = machine.scratchpad(task.unit.name)
+    assert pad is not None, "a unit without a scratchpad can't run out of it"
+    needed = float(held_bytes(task, machine, dict.fromkeys(task.nest.dims, 1)))
+    return InfeasibleError(
+        f"memories.{pad}.size: not even the smallest tile fits {task.unit.name}: needs {show(needed, 'B')},"
+        f" has {show(task.capacity_bytes, 'B')}; enlarge {pad} or use fewer bits"
+    )

@@ -1,0 +1,1 @@
+"""Sweeps over models and chips: comparisons now, design-space search next."""

@@ -1,0 +1,76 @@
+"""A model as its user meets it: a name, the phases it has, and the symbolic graph of each.
+
+Catalog, saved files, configurations and the user's own Python functions all become a ``Model``; the choices that turn
+its graph into a bound one (sizes, precision, how composites are executed) are applied here, in one order for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from workloads.experts import choose_experts
+from workloads.graph import OperatorGraph
+from workloads.latent_attention import choose_mla
+from workloads.phases import GeneratePlan, PhaseError, bind_phase, check_phase, default_phase, generate_plan
+from workloads.precision import with_precision
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A named network; ``symbolic`` returns the graph of one of the traced ``phases``."""
+
+    name: str
+    phases: tuple[str, ...]
+    symbolic: Callable[[str], OperatorGraph]
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What is not in a trace.
+
+    Attributes:
+        batch: independent sequences or images.
+        context: tokens, see ``workloads.phases``; None means the model's default.
+        bits: bits per element by role, or None for 16 throughout.
+        mla: how multi-head latent attention is executed, ``absorbed`` or ``expanded``.
+        experts: tokens per expert: ``balanced``, ``uniform`` or a histogram.
+    """
+
+    batch: int = 1
+    context: int | None = None
+    bits: Mapping[str, int] | None = None
+    mla: str = "absorbed"
+    experts: str | tuple[int, ...] = "balanced"
+
+
+def symbolic_graph(model: Model, phase: str, choices: Choices) -> OperatorGraph:
+    """The graph of a traced phase with precision and execution choices applied, sizes still symbolic."""
+    graph = choose_experts(choose_mla(model.symbolic(phase), choices.mla), choices.experts)
+    return graph if choices.bits is None else with_precision(graph, choices.bits)
+
+
+def bind_model(model: Model, phase: str | None = None, choices: Choices | None = None) -> OperatorGraph:
+    """The bound graph of one phase; by default decode for language models, forward for the others.
+
+    Raises:
+        PhaseError: a phase the model does not have, or ``generate``, which is no single graph.
+    """
+    chosen = choices or Choices()
+    name = phase or default_phase(model.phases)
+    check_phase(model.name, name, model.phases)
+    if name == "generate":
+        raise PhaseError(f"{model.name}: generate consists of a prefill and many decode steps; plan it with plan_model")
+    return bind_phase(symbolic_graph(model, name, chosen), chosen.batch, chosen.context)
+
+
+def plan_model(model: Model, prompt: int, output: int, choices: Choices | None = None) -> GeneratePlan:
+    """The plan for generating ``output`` tokens after a prompt of ``prompt`` tokens.
+
+    Raises:
+        PhaseError: the model does not generate, or a size below 1.
+    """
+    chosen = choices or Choices()
+    check_phase(model.name, "generate", model.phases)
+    prefill, decode = (symbolic_graph(model, phase, chosen) for phase in ("prefill", "decode"))
+    return generate_plan(prefill, decode, prompt, output, chosen.batch)
