@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from hwsim.chip import Chip
 from hwsim.pipeline import Place, Port, make_port
 from hwsim.technology import memory_energy
-from hwsim.units.base import Unit
+from hwsim.report import Footnote
+from hwsim.sources import footnotes
+from hwsim.units.base import ArrayUnit, KernelUnit, StreamUnit, Unit
 from hwsim.units.registry import build_unit
 
 
@@ -28,6 +30,8 @@ class Machine:
         places: where each unit's tasks run.
         resources: names of the resources; the index is their number in a program.
         bits: energy per bit of every memory.
+        arrays, streams, kernels: the units of each shape.
+        footnotes: where the chip's numbers come from.
     """
 
     chip: Chip
@@ -35,6 +39,10 @@ class Machine:
     places: dict[str, Place]
     resources: tuple[str, ...]
     bits: dict[str, BitEnergy]
+    arrays: dict[str, ArrayUnit]
+    streams: dict[str, StreamUnit]
+    kernels: dict[str, KernelUnit]
+    footnotes: tuple[Footnote, ...]
 
     def outer(self, unit: str) -> str:
         """The memory that holds whole tensors for a unit."""
@@ -62,7 +70,18 @@ def make_machine(chip: Chip) -> Machine:
         energy = memory_energy(memory, chip)
         links = sum(link.energy for link in chip.links.values() if name == link.between[0])
         bits[name] = BitEnergy(energy.read_joules_per_bit + links, energy.write_joules_per_bit + links)
-    return Machine(chip, {name: build_unit(name, chip) for name in chip.units}, places, resources, bits)
+    units = {name: build_unit(name, chip) for name in chip.units}
+    return Machine(
+        chip,
+        units,
+        places,
+        resources,
+        bits,
+        arrays={name: unit for name, unit in units.items() if isinstance(unit, ArrayUnit)},
+        streams={name: unit for name, unit in units.items() if isinstance(unit, StreamUnit)},
+        kernels={name: unit for name, unit in units.items() if isinstance(unit, KernelUnit)},
+        footnotes=footnotes(chip),
+    )
 
 
 def capacity_bytes(chip: Chip) -> int:

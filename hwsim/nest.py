@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,10 +28,14 @@ class NestOperand:
     role: Operand
     axes: tuple[Axis, ...]
     bits: int
+    moved_by: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "moved_by", frozenset(name for axis in self.axes for name, _ in axis))
 
     def dims(self) -> frozenset[str]:
         """Dimensions that move this operand."""
-        return frozenset(name for axis in self.axes for name, _ in axis)
+        return self.moved_by
 
 
 @dataclass(frozen=True, slots=True)

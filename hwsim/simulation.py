@@ -13,7 +13,6 @@ from hwsim.pipeline import REGISTERS, TICKS_PER_CYCLE, begin, end
 from hwsim.program import Mark, Node, Repeat, Size, State, run
 from hwsim.report import EnergyRow, OpRow, Report, Span, TrafficRow
 from hwsim.schedule import Schedule, Step
-from hwsim.sources import footnotes
 from hwsim.technology import chip_area, static_power_watts
 from hwsim.work import Work, chunk_of, make_work
 from workloads.graph import Op, OperatorGraph, Role, Tensor, graph_macs, role_bytes
@@ -189,7 +188,7 @@ def _report(
         mapper_note=schedule.note,
         conventions=CONVENTIONS,
         warnings=tuple(warnings),
-        footnotes=footnotes(chip),
+        footnotes=machine.footnotes,
     )
 
 

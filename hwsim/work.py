@@ -58,13 +58,12 @@ def chunk_of(op: Op, step: Step) -> Op:
 
 def make_work(machine: Machine, op: Op, step: Step, tensors: Mapping[str, Tensor]) -> Work:
     """The work of one chunk of a step."""
-    unit = machine.units[step.mapping.unit]
-    if step.mapping.levels and isinstance(unit, ArrayUnit):
-        return _contraction_work(machine, unit, op, step, tensors)
-    if isinstance(unit, KernelUnit):
-        return _kernel_work(machine, unit, op, step, tensors)
-    assert isinstance(unit, StreamUnit), f"unit {step.mapping.unit} can run neither tiles, nor streams, nor kernels"
-    return _stream_work(machine, unit, op, step, tensors)
+    name = step.mapping.unit
+    if step.mapping.levels:
+        return _contraction_work(machine, machine.arrays[name], op, step, tensors)
+    if name in machine.kernels:
+        return _kernel_work(machine, machine.kernels[name], op, step, tensors)
+    return _stream_work(machine, machine.streams[name], op, step, tensors)
 
 
 def nest_for(machine: Machine, unit: str, op: Op, tensors: Mapping[str, Tensor]) -> Nest:
@@ -90,8 +89,13 @@ def _contraction_work(machine: Machine, unit: ArrayUnit, op: Op, step: Step, ten
     inner = levels if direct else levels[1:]
     loops = () if direct else outer_loops(nest, levels[0].loops)
 
+    known: dict[tuple[int, ...], int] = {}
+
     def tile_ticks(tile: Mapping[str, int]) -> int:
-        return unit_ticks(machine.chip, unit.name, float(unit.tile_cycles(nest, inner, tile)))
+        key = tuple(tile.values())
+        if key not in known:
+            known[key] = unit_ticks(machine.chip, unit.name, float(unit.tile_cycles(nest, inner, tile)))
+        return known[key]
 
     kept = (Role.WEIGHT, Role.STATE)
     ahead: frozenset[Operand] = frozenset(role for role in OPERANDS if tensors[names[role]].role in kept)

@@ -44,7 +44,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A mapping with its closed-form cost, and how many mappings were looked at."""
+    """A mapping with its closed-form cost, and how many mappings were looked at.
+
+    The energy is that of the outer memory alone where a mapper minimized latency, else of all memories.
+    """
 
     levels: tuple[Level, ...]
     seconds: float

@@ -15,7 +15,6 @@ from hwsim.nest import is_contraction
 from hwsim.quantity import show
 from hwsim.report import Report
 from hwsim.simulation import simulate
-from hwsim.units.base import ArrayUnit, KernelUnit
 from mapper.base import Objective
 from mapper.generate import add_up, step_weights
 from mapper.graph import Search, map_with
@@ -138,7 +137,8 @@ def _at(graph: OperatorGraph, width: int) -> OperatorGraph:
 
 def _computes(estimator: Estimator, graph: OperatorGraph) -> bool:
     """Whether the chip's arrays or kernels accept every contraction at its width."""
-    units = [u for u in estimator.search.machine.units.values() if isinstance(u, ArrayUnit | KernelUnit)]
+    machine = estimator.search.machine
+    units = [*machine.arrays.values(), *machine.kernels.values()]
     asked: set[tuple[str, int]] = set()
     for _, op in graph.walk():
         tensors = {**graph.by_name, **{t.name: t for t in op.internal}} if op.internal else graph.by_name

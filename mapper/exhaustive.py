@@ -15,7 +15,7 @@ import numpy as np
 from hwsim.machine import Machine
 from mapper.base import Found, Objective, Task, rank, register
 from mapper.cost import compute_seconds, held_bytes, tiling_costs
-from mapper.fast import infeasible, make_levels, price
+from mapper.fast import first_of, infeasible, make_levels, price
 from workloads.errors import UserError
 
 LIMIT = 200_000
@@ -58,10 +58,9 @@ def exhaustive_mapper(task: Task, machine: Machine, objective: Objective) -> Fou
         for order in itertools.permutations(nest.dims):
             costs = tiling_costs(task, machine, compute, order, tile)
             keys = (*rank(objective, costs.seconds, costs.energy_joules, costs.outer_bytes), costs.tiles)
-            columns = [np.broadcast_to(np.asarray(key, dtype=float), np.shape(compute)).ravel() for key in keys]
-            place = int(np.lexsort(tuple(reversed(columns)))[0])
-            count += len(columns[0])
-            key = tuple(float(column[place]) for column in columns)
+            place = first_of(keys, np.size(compute))
+            count += np.size(compute)
+            key = tuple(float(np.ravel(column)[place if np.ndim(column) else 0]) for column in keys)
             if best is None or key < best_key:
                 sizes = {dim: int(array[place]) for dim, array in tile.items()}
                 best_key = key

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from hwsim.work import memory_traffic
 from mapper.base import Found, InfeasibleError, Objective, Task, rank, register
 from mapper.cost import compute_seconds, held_bytes, tiling_costs
 
-CANDIDATES = 3000
+CANDIDATES = 1500
 """Tilings tried over each inner mapping, times three orders."""
 _PARTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96, 128, 192, 256, 384, 512, 1024)
 
@@ -51,7 +52,8 @@ def _slides(nest: Nest, axis: Axis) -> bool:
     return (nest.full[fast] - 1) * small >= big
 
 
-def candidate_sizes(extent: int, granule: int) -> list[int]:
+@cache
+def candidate_sizes(extent: int, granule: int) -> tuple[int, ...]:
     """Tile sizes worth trying: n equal parts in whole granules, a few granules, powers of two, and one."""
     sizes = {1, extent, *(min(count * granule, extent) for count in (1, 2, 3, 4))}
     for parts in _PARTS:
@@ -59,28 +61,39 @@ def candidate_sizes(extent: int, granule: int) -> list[int]:
             part = -(-extent // parts)
             sizes.add(min(extent, -(-part // granule) * granule))
     sizes.update(1 << power for power in range(extent.bit_length()) if 1 << power <= extent and 1 << power >= granule)
-    return sorted(sizes)
+    return tuple(sorted(sizes))
 
 
-def _thin(sizes: list[int], count: int) -> list[int]:
+@cache
+def _thinned(extent: int, granule: int, count: int) -> Any:
+    """At most about ``count`` of the candidate sizes, evenly chosen, as an array."""
+    sizes = candidate_sizes(extent, granule)
     if len(sizes) <= count:
-        return sizes
-    places = np.unique(np.linspace(0, len(sizes) - 1, max(2, count)).round().astype(int))
-    return [sizes[place] for place in places]
+        return np.array(sizes, dtype=np.int64)
+    last = len(sizes) - 1
+    places = sorted({round(place * last / (count - 1)) for place in range(count)})
+    return np.array([sizes[place] for place in places], dtype=np.int64)
 
 
 def grid(nest: Nest, granules: Mapping[str, int], whole: frozenset[str], budget: int) -> dict[str, Any]:
     """At most about ``budget`` tilings, as one array per dimension."""
-    choices = {
-        dim: [extent] if dim in whole else candidate_sizes(extent, granules.get(dim, 1))
+    lengths = {
+        dim: 1 if dim in whole else len(candidate_sizes(extent, granules.get(dim, 1)))
         for dim, extent in nest.full.items()
     }
-    longest = max((len(sizes) for sizes in choices.values()), default=1)
-    while math.prod(len(sizes) for sizes in choices.values()) > budget and longest > 2:
+    longest = max(lengths.values())
+    while longest > 2 and math.prod(min(length, longest) for length in lengths.values()) > budget:
         longest -= 1
-        choices = {dim: _thin(sizes, longest) for dim, sizes in choices.items()}
-    arrays = np.meshgrid(*(np.array(choices[dim], dtype=np.int64) for dim in nest.dims), indexing="ij")
-    return {dim: array.ravel() for dim, array in zip(nest.dims, arrays, strict=True)}
+    columns = [
+        np.array([extent], dtype=np.int64) if dim in whole else _thinned(extent, granules.get(dim, 1), longest)
+        for dim, extent in nest.full.items()
+    ]
+    shape = tuple(len(column) for column in columns)
+    tile: dict[str, Any] = {}
+    for axis, (dim, column) in enumerate(zip(nest.dims, columns, strict=True)):
+        spread = column.reshape(tuple(-1 if place == axis else 1 for place in range(len(shape))))
+        tile[dim] = np.broadcast_to(spread, shape).ravel()
+    return tile
 
 
 def granules_of(nest: Nest, inner: tuple[Level, ...]) -> dict[str, int]:
@@ -107,8 +120,11 @@ def fast_mapper(task: Task, machine: Machine, objective: Objective) -> Found:
         raise infeasible(task, machine)
     evaluated = sum(candidate.evaluated for candidate in candidates)
     if objective == "latency":
-        # The closed-form key decides, so the exact energy is counted for the winner alone.
-        candidates = [min(candidates, key=lambda candidate: candidate.key)]
+        # The closed-form key decides; the simulator will count the exact energy.
+        best = min(candidates, key=lambda candidate: candidate.key)
+        levels = make_levels(task, machine, best.inner, best.order, best.sizes)
+        seconds, energy, outer_bytes = best.key[:3]
+        return Found(levels, seconds, outer_bytes, energy, evaluated)
     found = [
         price(task, machine, make_levels(task, machine, c.inner, c.order, c.sizes), c.sizes, c.order, evaluated)
         for c in candidates
@@ -133,10 +149,17 @@ def _single_point(task: Task, machine: Machine) -> Found:
     return price(task, machine, make_levels(task, machine, inner, (), {}), {}, (), 1)
 
 
+def _all_at_once(task: Task, machine: Machine, inner: tuple[Level, ...]) -> bool:
+    """Whether everything fits in one tile and transfers take no time, so that tiles can't help a single-level array."""
+    if len(inner) > 1 or machine.places[task.unit.name].port.bytes_per_tick is not None:
+        return False
+    return bool(held_bytes(task, machine, task.nest.full) <= task.capacity_bytes)
+
+
 def _search(task: Task, machine: Machine, inner: tuple[Level, ...], objective: Objective) -> _Candidate | None:
     nest = task.nest
     direct = inner[0].memory == machine.outer(task.unit.name)
-    whole = frozenset(nest.dims) if direct else window_dims(nest)
+    whole = frozenset(nest.dims) if direct or _all_at_once(task, machine, inner) else window_dims(nest)
     tile = _feasible(task, machine, grid(nest, granules_of(nest, inner), whole, CANDIDATES))
     if tile is None and not direct:
         tile = _feasible(task, machine, grid(nest, {}, frozenset(), CANDIDATES))
@@ -148,13 +171,24 @@ def _search(task: Task, machine: Machine, inner: tuple[Level, ...], objective: O
     for order in orders:
         costs = tiling_costs(task, machine, compute, order, tile)
         keys = (*rank(objective, costs.seconds, costs.energy_joules, costs.outer_bytes), costs.tiles)
-        columns = [np.broadcast_to(np.asarray(key, dtype=float), compute.shape) for key in keys]
-        place = int(np.lexsort(tuple(reversed(columns)))[0])
-        key = tuple(float(column[place]) for column in columns)
+        place = first_of(keys, len(compute))
+        key = tuple(float(np.ravel(column)[place if np.ndim(column) else 0]) for column in keys)
         if best is None or key < best.key:
             sizes = {dim: int(array[place]) for dim, array in tile.items()}
             best = _Candidate(key, inner, order, sizes, len(orders) * len(compute))
     return best
+
+
+def first_of(keys: Sequence[Any], count: int) -> int:
+    """Position of the smallest candidate, by the first key, ties by the next; keys are arrays of ``count`` or scalars."""
+    places = np.arange(count)
+    for key in keys:
+        if np.ndim(key):
+            values = np.asarray(key)[places]
+            places = places[values == values.min()]
+            if len(places) == 1:
+                break
+    return int(places[0])
 
 
 def _feasible(task: Task, machine: Machine, tile: dict[str, Any]) -> dict[str, Any] | None:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 
 from hwsim.chip import Chip, Operand
 from hwsim.machine import Machine, make_machine
-from hwsim.nest import OPERANDS, Nest, is_contraction
+from hwsim.nest import OPERANDS, Nest, gemm_of, is_contraction
 from hwsim.pipeline import ticks_of
 from hwsim.schedule import Mapping as OpMapping
 from hwsim.schedule import Placement, Schedule, Step
-from hwsim.units.base import ArrayUnit, KernelUnit, StreamUnit
+from hwsim.units.base import ArrayUnit
 from hwsim.work import chunk_of, nest_for, operand_tensors, stream_bytes
 from mapper.base import Found, InfeasibleError, Objective, Task, get_mapper
 from mapper.residency import Piece, plan
@@ -41,12 +41,14 @@ class Search:
         mapper: name of a registered mapper.
         objective: what to minimize: latency, energy, edp or traffic.
         found: results by contraction, unit, free scratchpad and resident operands.
+        evaluated: mappings looked at for all of them.
     """
 
     machine: Machine
     mapper: str = "fast"
     objective: Objective = "latency"
     found: dict[tuple[Nest, str, float, frozenset[Operand]], Found] = field(default_factory=dict)
+    evaluated: int = 0
 
 
 def map_graph(graph: OperatorGraph, chip: Chip, mapper: str = "fast", objective: Objective = "latency") -> Schedule:
@@ -74,8 +76,7 @@ def map_with(search: Search, graph: OperatorGraph) -> Schedule:
         alive = [p for p in placements if p.first_step <= index <= p.last_step]
         mapping = _map_piece(search, piece, alive)
         steps.append(Step(piece.op.name, piece.segment, mapping, piece.chunks, piece.tile, piece.group))
-    evaluated = sum(found.evaluated for found in search.found.values())
-    note = f"heuristic, {evaluated:,} mappings of {len(search.found)} distinct contractions evaluated"
+    note = f"heuristic, {search.evaluated:,} mappings of {len(search.found)} distinct contractions evaluated"
     return Schedule(tuple(steps), placements, search.mapper, note)
 
 
@@ -87,9 +88,7 @@ def _pieces(graph: OperatorGraph, machine: Machine) -> list[Piece]:
             if not op.parts:
                 pieces.append(Piece(op, index, _unit_for(op, tensors, machine), tensors, op.name))
                 continue
-            whole = [
-                n for n, u in machine.units.items() if isinstance(u, KernelUnit) and u.refuses(op, tensors) is None
-            ]
+            whole = [name for name, unit in machine.kernels.items() if unit.refuses(op, tensors) is None]
             if whole:
                 pieces.append(Piece(op, index, whole[0], tensors, op.name))
                 continue
@@ -118,7 +117,7 @@ def _unit_for(op: Op, tensors: Mapping[str, Tensor], machine: Machine) -> str:
     for name, unit in machine.units.items():
         reason = unit.refuses(op, tensors)
         if reason is None:
-            array = isinstance(unit, ArrayUnit) and is_contraction(op)
+            array = name in machine.arrays and is_contraction(op)
             willing.append((not array, -unit.peak_operations(op, tensors), name))
         else:
             reasons.append(reason)
@@ -169,29 +168,34 @@ def _common_loops(op: Op) -> list[tuple[str, int]]:
 
 def _map_piece(search: Search, piece: Piece, alive: Sequence[Placement]) -> OpMapping:
     machine = search.machine
-    unit = machine.units[piece.unit]
     names = {access.tensor for access in (*piece.op.reads, *piece.op.writes)}
     resident = tuple(sorted(p.tensor for p in alive if p.tensor in names))
     op = chunk_of(piece.op, Step(piece.op.name, piece.segment, OpMapping(piece.unit), piece.chunks, piece.tile))
     pad = machine.scratchpad(piece.unit)
     free = machine.chip.memories[pad].size - sum(p.size_bytes for p in alive if p.memory == pad) if pad else 0.0
-    if isinstance(unit, ArrayUnit) and is_contraction(op):
-        found = _contraction(search, unit, op, piece.tensors, resident, free)
+    if piece.unit in machine.arrays and is_contraction(op):
+        found = _contraction(search, machine.arrays[piece.unit], op, piece.tensors, resident, free)
         other = _faster_stream(search, op, piece, resident, found.seconds)
         if other is not None:
             return _stream(op, replace(piece, unit=other), resident, free)
         return OpMapping(piece.unit, found.levels, resident=resident)
-    if isinstance(unit, KernelUnit):
+    if piece.unit in machine.kernels:
         return OpMapping(piece.unit, resident=resident)
     return _stream(op, piece, resident, free if pad else math.inf)
 
 
 def _faster_stream(search: Search, op: Op, piece: Piece, resident: Sequence[str], seconds: float) -> str | None:
-    """A streaming unit on the same scratchpad that beats the array, as a vector unit does on depthwise convolutions."""
+    """A streaming unit on the same scratchpad that beats the array on independent products of one column each.
+
+    That is a depthwise convolution: no input is used for two outputs, so an array has nothing to share.
+    """
     machine = search.machine
     best: tuple[float, str] | None = None
-    for name, unit in machine.units.items():
-        if not isinstance(unit, StreamUnit) or machine.scratchpad(name) != machine.scratchpad(piece.unit):
+    gemm = gemm_of(nest_for(machine, piece.unit, op, piece.tensors))
+    if gemm.n or not gemm.batch:
+        return None
+    for name, unit in machine.streams.items():
+        if machine.scratchpad(name) != machine.scratchpad(piece.unit):
             continue
         if unit.refuses(op, piece.tensors) is not None:
             continue
@@ -221,6 +225,7 @@ def _contraction(
         except InfeasibleError as error:
             raise InfeasibleError(f"{op.name} ({op.kind}) on {machine.chip.name}: {error}") from error
         search.found[key] = found
+        search.evaluated += found.evaluated
     return search.found[key]
 
 

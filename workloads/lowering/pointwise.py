@@ -123,7 +123,7 @@ def lower_glu(call: Call) -> tuple[Op, ...]:
     """Gated linear unit: sigmoid of one half times the other; the input is seen as two halves."""
     value = call.value("self")
     loops = (Loop("i", call.out.size),)
-    reads = (Access(value.tensor, ((("i", 2),),)), Access(value.tensor, ((("i", 2),),)))
+    reads = (Access(value.tensor, ((("i", 1),),)), Access(value.tensor, ((("i", 1),),)))
     writes = (Access(call.out.tensor, ((("i", 1),),)),)
     cost = tuple(sorted((*SIGMOID, ("mul", 1))))
     return (Op(call.name, "glu", Family.POINTWISE, loops, reads, writes, cost, source=call.source),)

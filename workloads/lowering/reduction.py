@@ -130,6 +130,9 @@ def lower_pool(call: Call) -> tuple[Op, ...]:
     spatial = len(call.out.shape) - 2 if len(call.out.shape) > 2 else len(call.out.shape) - 1
     window = call.integers("kernel_size", spatial)
     stride = call.integers("stride", spatial) or window
+    # A window that reaches over the edge (with ceil_mode it may be far larger than the input) adds nothing there.
+    sides = source.shape[len(source.shape) - spatial :]
+    window = tuple(min(size, side) if isinstance(side, int) else size for size, side in zip(window, sides, strict=True))
     cost = (("compare" if "max" in call.target else "add", 1),)
     return (_pool(call, source, window, stride, cost),)
 
