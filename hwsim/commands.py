@@ -61,28 +61,22 @@ def _peak(chip: Chip, bits: int) -> float:
 
 
 def _print_table(rows: Sequence[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from hwsim.quantity import show
+    from workloads.table import print_table
 
-    table = Table("chip", "title", "units", "16 b", "8 b", "memories", "node", "TDP", "p/s/d/a", box=None)
-    table.columns[0].no_wrap = table.columns[-1].no_wrap = True
-    for column in (3, 4, 6, 7):
-        table.columns[column].justify = "right"
+    cells: list[tuple[str, ...]] = []
     for row in rows:
-        units = ", ".join(f"{u['count']} {name}" if u["count"] > 1 else name for name, u in row["units"].items())
         peaks = [_short(row["peak_operations_per_second"][str(bits)] / 1e12) for bits in _PEAK_BITS]
-        memories = ", ".join(f"{name} {_size(memory['size_bytes'])}" for name, memory in row["memories"].items())
+        outer = next(iter(row["memories"].values()))
         tdp = "" if row["tdp_watts"] is None else show(row["tdp_watts"], "W")
         counts = "/".join(str(count) for count in row["numbers"].values())
         node = f"{row['node_metres'] * 1e9:.3g} nm"
-        table.add_row(row["name"], row["title"], units, *peaks, memories, node, tdp, counts)
-    table.caption = (
-        "16 b, 8 b: 10^12 operations per second of a matrix product, a multiply-accumulate being two. "
-        "p/s/d/a: numbers that are published, secondary, derived, assumed."
+        cells.append((row["name"], *peaks, _size(outer["size_bytes"]), node, tdp, counts, row["title"]))
+    caption = (
+        "16 b, 8 b: 10^12 operations per second of a matrix product, a multiply-accumulate being two. p/s/d/a: numbers"
+        " that are published, secondary, derived, assumed. --json has units and all memories."
     )
-    Console().print(table)
+    print_table(("chip", "16 b", "8 b", "memory", "node", "TDP", "p/s/d/a", "title"), cells, (1, 2, 3, 4, 5), caption)
 
 
 def _short(value: float) -> str:
@@ -91,7 +85,7 @@ def _short(value: float) -> str:
 
 def _size(size_bytes: float) -> str:
     if size_bytes % 1e9 == 0:
-        return f"{size_bytes / 1e9:.3g} GB"
+        return f"{size_bytes / 1e9:.0f} GB"
     for prefix, scale in (("Ti", 2.0**40), ("Gi", 2.0**30), ("Mi", 2.0**20), ("Ki", 2.0**10)):
         if size_bytes >= scale:
             return f"{size_bytes / scale:.3g} {prefix}B"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from hwsim.chip import Chip
 from hwsim.pipeline import Place, Port, make_port
-from hwsim.technology import memory_energy
 from hwsim.report import Footnote
 from hwsim.sources import footnotes
+from hwsim.technology import memory_energy
 from hwsim.units.base import ArrayUnit, KernelUnit, StreamUnit, Unit
 from hwsim.units.registry import build_unit
 

@@ -240,7 +240,8 @@ def _repeat(node: Repeat, state: State) -> None:
 def _period(history: list[_Snapshot]) -> int:
     """The shortest period after which every written time has moved by one and the same amount, or 0.
 
-    ``history`` starts with the state before the first iteration. The earlier of the two states compared must itself come
+    ``history`` starts with the state before the first iteration. The earlier of the two states compared must itself
+    come
     after a whole period of iterations that found the same stores pending: only then has every constant that could still
     delay the body had its say in both.
     """

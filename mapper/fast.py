@@ -180,7 +180,7 @@ def _search(task: Task, machine: Machine, inner: tuple[Level, ...], objective: O
 
 
 def first_of(keys: Sequence[Any], count: int) -> int:
-    """Position of the smallest candidate, by the first key, ties by the next; keys are arrays of ``count`` or scalars."""
+    """Position of the smallest candidate by the first key, ties by the next; keys are arrays or scalars."""
     places = np.arange(count)
     for key in keys:
         if np.ndim(key):

@@ -32,18 +32,20 @@ def models(as_json: bool) -> None:
         ]
         click.echo(json.dumps(rows, indent=1))
         return
-    from rich.console import Console
-    from rich.table import Table
+    from workloads.table import print_table
 
-    table = Table("model", "phases", "parameters", "MACs", "source", title="Shipped models")
-    table.columns[2].justify = table.columns[3].justify = "right"
-    for entry in entries:
-        macs = dict(entry.macs)[default_phase(entry.phases)]
-        table.add_row(
-            entry.name, " ".join(offered(entry.phases)), _short(entry.parameters, "B"), _short(macs, "G"), entry.source
+    cells = [
+        (
+            entry.name,
+            _short(entry.parameters, "B"),
+            _short(dict(entry.macs)[default_phase(entry.phases)], "G"),
+            " ".join(offered(entry.phases)),
+            entry.source,
         )
-    table.caption = "MACs of one inference at batch 1, of language models one decode step at context 2048"
-    Console().print(table)
+        for entry in entries
+    ]
+    caption = "MACs of one inference at batch 1, of language models one decode step at context 2048"
+    print_table(("model", "parameters", "MACs", "phases", "source"), cells, (1, 2), caption)
 
 
 def _short(count: int, billion: str) -> str:
