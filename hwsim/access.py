@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from hwsim.chip import Operand
-from hwsim.nest import OPERANDS, Axis, Nest, NestOperand, span, volume
+from hwsim.nest import Axis, Nest, NestOperand, span, volume
+from hwsim.operand import OPERANDS, Operand
 from hwsim.schedule import Level, TileLoop
 
 COMPUTE = "compute"

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
+from hwsim.operand import Operand
 from hwsim.quantity import (
     Bytes,
     BytesPerSecond,
@@ -27,7 +28,6 @@ from hwsim.quantity import (
 )
 from workloads.errors import did_you_mean
 
-Operand: TypeAlias = Literal["input", "weight", "output"]
 Status: TypeAlias = Literal["published", "secondary", "derived", "assumed"]
 DramFamily: TypeAlias = Literal["ddr", "lpddr", "gddr", "hbm"]
 Fraction: TypeAlias = Annotated[float, Field(gt=0, le=1)]

@@ -12,10 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from hwsim.chip import Operand
+from hwsim.operand import OPERANDS, Operand
 from workloads.graph import Access, Family, GraphError, Op, Tensor, number, points
-
-OPERANDS: tuple[Operand, ...] = ("input", "weight", "output")
 
 Axis = tuple[tuple[str, int], ...]
 """One index of an operand: sum of dimension x stride."""

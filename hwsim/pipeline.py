@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hwsim.chip import Chip, Operand
+from hwsim.chip import Chip
 from hwsim.nest import Nest, NestOperand, volume
+from hwsim.operand import Operand
 from hwsim.program import Copy, Defer, Flush, Node, Repeat, Run
 from hwsim.schedule import TileLoop
 

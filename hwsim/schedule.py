@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hwsim.chip import Operand
+from hwsim.operand import Operand
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hwsim.access import COMPUTE, Traffic, tile_extents
-from hwsim.chip import Operand
 from hwsim.machine import Machine
-from hwsim.nest import OPERANDS, Nest, nest_of, span, tile_bytes
+from hwsim.nest import Nest, nest_of, span, tile_bytes
+from hwsim.operand import OPERANDS, Operand
 from hwsim.pipeline import Stream, Tiling, contraction, kernel, outer_loops, stream, ticks_of, unit_ticks
 from hwsim.program import Node
 from hwsim.schedule import Level, Step

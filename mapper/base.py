@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
-from hwsim.chip import Operand
 from hwsim.machine import Machine
 from hwsim.nest import Nest
+from hwsim.operand import Operand
 from hwsim.schedule import Level
 from hwsim.units.base import ArrayUnit
 from workloads.errors import UserError, did_you_mean

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from hwsim.chip import Operand
 from hwsim.machine import Machine
-from hwsim.nest import OPERANDS, Nest, NestOperand, span, tile_bytes
+from hwsim.nest import Nest, NestOperand, span, tile_bytes
+from hwsim.operand import OPERANDS, Operand
 from hwsim.pipeline import TICKS_PER_CYCLE
 from hwsim.schedule import Level
 from mapper.base import Task

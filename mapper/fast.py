@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from hwsim.machine import Machine
-from hwsim.nest import OPERANDS, Axis, Nest
+from hwsim.nest import Axis, Nest
+from hwsim.operand import OPERANDS
 from hwsim.quantity import show
 from hwsim.schedule import Level, TileLoop
 from hwsim.work import memory_traffic

@@ -9,9 +9,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from hwsim.chip import Chip, Operand
+from hwsim.chip import Chip
 from hwsim.machine import Machine, make_machine
-from hwsim.nest import OPERANDS, Nest, gemm_of, is_contraction
+from hwsim.nest import Nest, gemm_of, is_contraction
+from hwsim.operand import OPERANDS, Operand
 from hwsim.pipeline import ticks_of
 from hwsim.schedule import Mapping as OpMapping
 from hwsim.schedule import Placement, Schedule, Step

@@ -1,7 +1,8 @@
 """The operator graph: tensors, operators as affine loop nests, and blocks that repeat.
 
 All nouns are immutable. A graph is *symbolic* as traced (sizes are expressions over B, S, T, ...) and *bound* once
-``bind`` has replaced every symbol by a number and expanded the composite operators (attention, experts) into parts.
+``workloads.bind`` has replaced every symbol by a number and expanded the composite operators (attention, experts) into
+parts.
 
 Conventions:
     * A contraction reads (input, weight) in this order, then optional addends such as a bias; it writes one output.
@@ -17,11 +18,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from workloads.errors import UserError
-from workloads.symbols import Size, evaluate, symbols_of
+from workloads.symbols import Size, symbols_of
 
 
 class Role(StrEnum):
@@ -246,43 +247,6 @@ def role_bytes(graph: OperatorGraph, role: Role) -> int:
     """Bytes of all tensors of one role in a bound graph, every repetition counted."""
     repeats = tensor_repeats(graph)
     return sum(repeats.get(t.name, 1) * size_bytes(t) for t in graph.tensors if t.role is role)
-
-
-def bind_op(op: Op, values: Mapping[str, int]) -> Op:
-    """An operator with every size replaced by its number; composites are not expanded here."""
-    return replace(
-        op,
-        loops=tuple(Loop(loop.name, int(evaluate(loop.extent, values))) for loop in op.loops),
-        params=tuple((k, v if isinstance(v, str) else int(evaluate(v, values))) for k, v in op.params),
-        active_points=None if op.active_points is None else int(evaluate(op.active_points, values)),
-        parts=tuple(bind_op(part, values) for part in op.parts),
-        internal=tuple(bind_tensor(tensor, values) for tensor in op.internal),
-    )
-
-
-def bind_tensor(tensor: Tensor, values: Mapping[str, int]) -> Tensor:
-    """A tensor with every size replaced by its number."""
-    return replace(tensor, shape=tuple(int(evaluate(size, values)) for size in tensor.shape))
-
-
-def bind(graph: OperatorGraph, **values: int) -> OperatorGraph:
-    """A graph with its symbols replaced by numbers and its composite operators expanded into parts.
-
-    Raises:
-        SymbolError: a symbol has no value.
-        GraphError: the result contradicts itself.
-    """
-    from workloads.composites import expand
-
-    tensors = tuple(bind_tensor(tensor, values) for tensor in graph.tensors)
-    by_name = {tensor.name: tensor for tensor in tensors}
-    segments = tuple(
-        replace(segment, ops=tuple(expand(bind_op(op, values), by_name) for op in segment.ops))
-        for segment in graph.segments
-    )
-    bound = replace(graph, tensors=tensors, segments=segments)
-    check(bound)
-    return bound
 
 
 def check(graph: OperatorGraph) -> None:

@@ -10,8 +10,9 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from workloads.bind import bind
 from workloads.errors import UserError, did_you_mean
-from workloads.graph import OperatorGraph, Segment, bind, points
+from workloads.graph import OperatorGraph, Segment, points
 from workloads.inline_kinds import KINDS, InlineKind
 from workloads.precision import FLOAT_BITS, MAX_BITS
 

@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from workloads.bind import bind
 from workloads.errors import UserError, did_you_mean
-from workloads.graph import Op, OperatorGraph, bind, elements
+from workloads.graph import Op, OperatorGraph, elements
 from workloads.symbols import Size, symbols_of
 
 PHASES = ("forward", "prefill", "decode", "generate")

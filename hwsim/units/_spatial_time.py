@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from hwsim.chip import Operand
 from hwsim.nest import Axis, Nest, volume
+from hwsim.operand import Operand
 from hwsim.schedule import Level
 
 

@@ -17,8 +17,9 @@ import numpy as np
 from pydantic import Field
 
 from hwsim.access import COMPUTE, Traffic, access_counts
-from hwsim.chip import Chip, Count, Operand, Part, UnitSpec
-from hwsim.nest import OPERANDS, Nest, gemm_of
+from hwsim.chip import Chip, Count, Part, UnitSpec
+from hwsim.nest import Nest, gemm_of
+from hwsim.operand import OPERANDS, Operand
 from hwsim.quantity import JoulesPerBit, JoulesPerOp
 from hwsim.schedule import Level
 from hwsim.units._mac import Rates, mac_action, nest_rate, operand_bits, rate_at, refuse_contraction

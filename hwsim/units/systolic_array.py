@@ -19,8 +19,9 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from hwsim.access import COMPUTE, Traffic, access_counts, tile_lengths
-from hwsim.chip import Chip, Count, Operand, UnitSpec
-from hwsim.nest import OPERANDS, Gemm, Nest, gemm_of, product, volume
+from hwsim.chip import Chip, Count, UnitSpec
+from hwsim.nest import Gemm, Nest, gemm_of, product, volume
+from hwsim.operand import OPERANDS, Operand
 from hwsim.quantity import JoulesPerOp
 from hwsim.schedule import Level
 from hwsim.technology import register_energy_per_bit

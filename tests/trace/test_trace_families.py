@@ -16,8 +16,9 @@ from transformers import (
     WhisperConfig,
 )
 
+from workloads.bind import bind
 from workloads.errors import TraceError
-from workloads.graph import OperatorGraph, Role, bind, graph_macs, role_bytes
+from workloads.graph import OperatorGraph, Role, graph_macs, role_bytes
 from workloads.huggingface import trace_config
 
 T5 = T5Config(d_model=64, d_kv=16, d_ff=128, num_layers=3, num_heads=4, vocab_size=100)

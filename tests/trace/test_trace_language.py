@@ -19,8 +19,9 @@ from transformers import (
     Qwen2Config,
 )
 
+from workloads.bind import bind
 from workloads.errors import TraceError
-from workloads.graph import OperatorGraph, Role, bind, graph_macs, role_bytes
+from workloads.graph import OperatorGraph, Role, graph_macs, role_bytes
 from workloads.huggingface import trace_config
 from workloads.serialize import structural_hash
 

@@ -7,8 +7,9 @@ import pytest
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
+from workloads.bind import bind  # noqa: E402
 from workloads.errors import TraceError, UnknownOperatorError  # noqa: E402
-from workloads.graph import OperatorGraph, Role, bind, graph_macs, operations, role_bytes  # noqa: E402
+from workloads.graph import OperatorGraph, Role, graph_macs, operations, role_bytes  # noqa: E402
 from workloads.serialize import load, save, structural_hash  # noqa: E402
 from workloads.trace import trace  # noqa: E402
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwsim.access import access_counts, tile_extents, tile_lengths, trip_count
-from hwsim.nest import OPERANDS, Nest
+from hwsim.nest import Nest
+from hwsim.operand import OPERANDS
 from hwsim.schedule import Level, TileLoop
 from tests.unit.hwsim.interpreter import count_points, interpret
 from tests.unit.hwsim.nests import conv_nest, matmul_nest

@@ -15,7 +15,8 @@ from hwsim.chip import Chip
 from hwsim.units.base import Kernel, KernelUnit
 from hwsim.units.gpu import Gpu, GpuSpec
 from hwsim.units.registry import build_unit
-from workloads.graph import Family, Loop, Op, OperatorGraph, Tensor, bind, macs, points
+from workloads.bind import bind
+from workloads.graph import Family, Loop, Op, OperatorGraph, Tensor, macs, points
 from workloads.inline import parse_inline
 
 BANDWIDTH = 2e12

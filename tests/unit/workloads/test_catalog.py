@@ -8,8 +8,9 @@ import pytest
 
 import workloads
 from workloads import catalog, serialize
+from workloads.bind import bind
 from workloads.catalog import UnknownModelError
-from workloads.graph import Role, bind, check, graph_macs, role_bytes
+from workloads.graph import Role, check, graph_macs, role_bytes
 from workloads.model import Choices, bind_model
 
 REQUIRED = frozenset(

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workloads.attention import AttentionError, attended_pairs
+from workloads.bind import bind
 from workloads.experts import ExpertsError, choose_experts, expected_busy, histogram
 from workloads.graph import (
     Access,
@@ -15,7 +16,6 @@ from workloads.graph import (
     Role,
     Segment,
     Tensor,
-    bind,
     elements,
     graph_macs,
     macs,
