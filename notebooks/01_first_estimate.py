@@ -33,7 +33,7 @@ for row in components(report)[:5]:
     print(f"{row.component:8s} {row.action:20s} {show(row.energy_joules, 'J'):>10s}")
 
 # %% [markdown]
-# A larger batch reads the weights once for all sequences. The throughput grows until the arrays, not the memory, are busy.
+# A larger batch reads the weights once for all sequences: throughput grows until the arrays, not the memory, are busy.
 
 # %%
 for batch in (1, 4, 16, 64):

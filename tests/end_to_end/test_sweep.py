@@ -1,4 +1,4 @@
-"""Every cataloged model on three very different chips: a bounded, plausible result, or a clear word that it does not fit."""
+"""Every cataloged model on three very different chips: a bounded, plausible result, or that it does not fit."""
 
 from __future__ import annotations
 
