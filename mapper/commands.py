@@ -35,6 +35,7 @@ def choice_options(command: F) -> F:
         size_option("--batch", "Independent sequences or images.", default=1),
         size_option("--context", "Tokens attended; in decode the new one included. [default: 2048 for LMs]"),
         click.option("--bits", metavar="ROLE=N,...", help="Precision by role, as in weight=4,activation=8."),
+        click.option("--zeros", metavar="NAME=F,...", help="Fraction of zeros by role or tensor, as in activation=0.5."),
         click.option("--mla", type=click.Choice(["absorbed", "expanded"]), default="absorbed", show_default=True,
                      help="How multi-head latent attention runs."),
         click.option("--experts", type=click.Choice(["balanced", "uniform"]), default="balanced", show_default=True,
@@ -46,16 +47,21 @@ def choice_options(command: F) -> F:
     return command
 
 
-def read_choices(batch: int, context: int | None, bits: str | None, mla: str, experts: str) -> Choices:
+def read_choices(
+    batch: int, context: int | None, bits: str | None, zeros: str | None, mla: str, experts: str
+) -> Choices:
     """The options of ``choice_options`` as the model understands them.
 
     Raises:
         PrecisionError: ``bits`` cannot be read.
+        SparsityError: ``zeros`` cannot be read.
     """
     from workloads.model import Choices
     from workloads.precision import parse_bits
+    from workloads.sparsity import parse_zeros
 
-    return Choices(batch, context, None if bits is None else parse_bits(bits), mla, experts)
+    widths = None if bits is None else parse_bits(bits)
+    return Choices(batch, context, widths, mla, experts, None if zeros is None else parse_zeros(zeros))
 
 
 @click.command()
@@ -83,6 +89,7 @@ def estimate(
     batch: int,
     context: int | None,
     bits: str | None,
+    zeros: str | None,
     mla: str,
     experts: str,
     mapper: str,
@@ -109,7 +116,7 @@ def estimate(
     wanted = {"json": json_path, "csv": csv_path, "timeline": timeline_path, "plot": plot_path}
     outputs = {kind: path for kind, path in wanted.items() if path is not None}
     _check_outputs(outputs, model, chip)
-    choices = read_choices(batch, context, bits, mla, experts)
+    choices = read_choices(batch, context, bits, zeros, mla, experts)
     chosen_phase = _phase(phase, prompt, output)
     loaded = load_chip(chip, changes)
     if model.startswith("@"):

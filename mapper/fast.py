@@ -226,7 +226,10 @@ def price(
         for lv in levels
     )
     energy = 0.0
-    for memory, (read, write) in memory_traffic(task.nest, task.unit.traffic(task.nest, counted)).items():
+    stored = machine.stored(task.unit.name, task.nest)
+    for memory, (read, write) in memory_traffic(
+        task.nest, task.unit.traffic(task.nest, counted), outer, stored
+    ).items():
         bits = machine.bits[memory]
         energy += 8 * (read * bits.read + write * bits.write)
     seconds = float(np.ravel(costs.seconds)[0])

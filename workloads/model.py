@@ -14,6 +14,7 @@ from workloads.graph import OperatorGraph
 from workloads.latent_attention import choose_mla
 from workloads.phases import GeneratePlan, PhaseError, bind_phase, check_phase, default_phase, generate_plan
 from workloads.precision import with_precision
+from workloads.sparsity import with_zeros
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Choices:
         bits: bits per element by role, or None for 16 throughout.
         mla: how multi-head latent attention is executed, ``absorbed`` or ``expanded``.
         experts: tokens per expert: ``balanced``, ``uniform`` or a histogram.
+        zeros: fraction of zeros by role or tensor, see ``workloads.sparsity``; None means none.
     """
 
     batch: int = 1
@@ -42,11 +44,13 @@ class Choices:
     bits: Mapping[str, int] | None = None
     mla: str = "absorbed"
     experts: str | tuple[int, ...] = "balanced"
+    zeros: Mapping[str, float] | None = None
 
 
 def symbolic_graph(model: Model, phase: str, choices: Choices) -> OperatorGraph:
     """The graph of a traced phase with precision and execution choices applied, sizes still symbolic."""
     graph = choose_experts(choose_mla(model.symbolic(phase), choices.mla), choices.experts)
+    graph = graph if choices.zeros is None else with_zeros(graph, choices.zeros)
     return graph if choices.bits is None else with_precision(graph, choices.bits)
 
 
