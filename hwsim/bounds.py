@@ -42,8 +42,8 @@ def compulsory_bytes(graph: OperatorGraph, chip: Chip | None = None) -> float:
     """Bytes that must cross the outermost memory: weights, state and inputs touched once, outputs and new state
     written.
 
-    Tensors that only live between operators cost nothing here, because a large enough chip would keep them. With a chip,
-    tensors are as small as the best code of its links makes them.
+    Tensors that only live between operators cost nothing here, because a large enough chip would keep them. With a
+    chip, tensors are as small as the best code of its links makes them.
     """
     reads: dict[str, float] = {}
     writes: dict[str, float] = {}
@@ -55,7 +55,8 @@ def compulsory_bytes(graph: OperatorGraph, chip: Chip | None = None) -> float:
                     if tensor is None or tensor.role not in _KEPT:
                         continue
                     times = 1 if tensor.shared else segment.count
-                    sums[tensor.name] = max(sums.get(tensor.name, 0.0), times * _least_bytes(leaf, access, tensor, chip))
+                    size = times * _least_bytes(leaf, access, tensor, chip)
+                    sums[tensor.name] = max(sums.get(tensor.name, 0.0), size)
     written = {name for name in writes if graph.by_name[name].role is Role.OUTPUT}
     # State written and read in the same run (a new row of the cache) counts once in each direction at least as written.
     return sum(size for name, size in reads.items() if name not in written) + sum(writes.values())

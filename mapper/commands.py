@@ -35,7 +35,7 @@ def choice_options(command: F) -> F:
         size_option("--batch", "Independent sequences or images.", default=1),
         size_option("--context", "Tokens attended; in decode the new one included. [default: 2048 for LMs]"),
         click.option("--bits", metavar="ROLE=N,...", help="Precision by role, as in weight=4,activation=8."),
-        click.option("--zeros", metavar="NAME=F,...", help="Fraction of zeros by role or tensor, as in activation=0.5."),
+        click.option("--zeros", metavar="NAME=F,...", help="Zeros in the data by role or tensor: activation=0.5."),
         click.option("--mla", type=click.Choice(["absorbed", "expanded"]), default="absorbed", show_default=True,
                      help="How multi-head latent attention runs."),
         click.option("--experts", type=click.Choice(["balanced", "uniform"]), default="balanced", show_default=True,

@@ -1,7 +1,7 @@
 """Fractions of zeros in the data of a network: what compression and zero gating of a chip are fed with.
 
-No shape tells how many zeros a tensor holds; the fractions are measured elsewhere (the zeros of feature maps after ReLU,
-a pruned network's weights) and stated here by role or by tensor. Nothing is zero unless stated.
+No shape tells how many zeros a tensor holds; the fractions are measured elsewhere (in feature maps after ReLU, in the
+weights of a pruned network) and stated here by role or by tensor. Nothing is zero unless stated.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def _checked(zeros: Mapping[str, float]) -> dict[str, float]:
 def with_zeros(graph: OperatorGraph, zeros: Mapping[str, float]) -> OperatorGraph:
     """The graph with fractions of zeros on its tensors; a tensor's own name counts more than its role.
 
-    ``activation`` also sets inputs and outputs unless they are named themselves, as in ``workloads.precision``. Works on
-    symbolic and on bound graphs.
+    ``activation`` also sets inputs and outputs unless they are named themselves, as in ``workloads.precision``. Works
+    on symbolic and on bound graphs.
 
     Raises:
         SparsityError: a name that is neither a role nor a tensor, or a fraction outside 0..1.

@@ -11,14 +11,14 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from pydantic import Field
 
 from hwsim.access import COMPUTE, Traffic, access_counts
 from hwsim.chip import Chip, Count, Part, UnitSpec
-from hwsim.nest import Nest, gemm_of
+from hwsim.nest import Nest, gemm_of, product
 from hwsim.operand import OPERANDS, Operand
 from hwsim.pipeline import make_port, unit_ticks
 from hwsim.quantity import JoulesPerBit, JoulesPerOp
@@ -26,7 +26,7 @@ from hwsim.schedule import Level
 from hwsim.units._mac import Rates, mac_action, nest_rate, operand_bits, rate_at, refuse_contraction
 from hwsim.units._spatial_options import (
     Capacity,
-    Unrolling,
+    affordable,
     allowed_dims,
     inner_of,
     lane_tiles,
@@ -101,6 +101,15 @@ class SpatialArraySpec(UnitSpec):
     zero_gating: bool = False
 
 
+class _Rated(NamedTuple):
+    """Cycles and bits per point of one inner mapping: its order and its place among those of the order."""
+
+    cycles: float
+    bits: float
+    order: tuple[str, ...]
+    place: int
+
+
 @unit_kind("spatial_array", SpatialArraySpec)
 class SpatialArray:
     """A spatial array, or several equal ones that share a tile."""
@@ -144,10 +153,11 @@ class SpatialArray:
         return lanes * rate * self._chip.clocks[self.spec.clock]
 
     def inner_options(self, nest: Nest) -> Sequence[tuple[Level, ...]]:
-        """Up to 16 inner mappings, fastest first.
+        """Up to 32 inner mappings, the 16 that would be fastest without a limit of the shared memory first.
 
         Every unrolling that keeps many lanes busy is combined with six ways to fill the lanes' memories and three loop
-        orders; those that are beaten in both time and traffic of the whole nest are left out.
+        orders; those that are beaten in both time and traffic are left out, once for the whole nest as one tile and
+        once for the tile that the shared memory has room for.
         """
         return self._options(nest)
 
@@ -155,18 +165,32 @@ class SpatialArray:
         shape = (self.spec.rows, self.spec.columns)
         rows, columns = allowed_dims(nest, self.spec.axes.rows), allowed_dims(nest, self.spec.axes.columns)
         pairs = lane_tiles(nest, unrollings(nest, rows, columns, shape), self._capacities(nest))
-        rated: list[tuple[float, float, tuple[str, ...], tuple[Unrolling, dict[str, int]]]] = []
+        chosen: dict[tuple[tuple[str, ...], int], None] = {}
+        alone: list[_Rated] = []
+        within: list[_Rated] = []
         for order in orders(nest):
             inner = inner_of(nest, order, pairs)
-            rate = nest_rate(self.spec.rates, nest)
-            cycles = tile_time(nest, inner, nest.full, rate, self._wiring, self.spec.halo_reuse)
-            bits = shared_bits(nest, inner, nest.full, self._fed, self.spec.halo_reuse)
-            cycles = np.maximum(cycles, bits / self._shared_bits_per_cycle)
-            cycles = np.maximum(cycles, self._bypass_cycles(nest, inner, nest.full))
-            both = np.broadcast_arrays(cycles, bits, np.zeros(len(pairs)))
-            rated += [(float(both[0][i]), float(both[1][i]), order, pair) for i, pair in enumerate(pairs)]
+            alone += self._rated(nest, inner, nest.full, len(pairs))
+            within += self._rated(nest, inner, affordable(nest, inner, self._shared_capacity(nest)), len(pairs))
+        chosen.update(dict.fromkeys(_undominated(alone)) | dict.fromkeys(_undominated(within)))
         memories = [Level(name, (), self._chip.memories[name].operands) for name in self._inner_path]
-        return tuple(write_levels(nest, order, *pair, memories) for _, _, order, pair in _undominated(rated))
+        return tuple(write_levels(nest, order, *pairs[place], memories) for order, place in chosen)
+
+    def _rated(self, nest: Nest, inner: Inner, extents: Mapping[str, Any], count: int) -> list[_Rated]:
+        """Cycles and bits of the shared memory per point of a tile, for every inner mapping of one order."""
+        rate = nest_rate(self.spec.rates, nest)
+        cycles = tile_time(nest, inner, extents, rate, self._wiring, self.spec.halo_reuse)
+        bits = shared_bits(nest, inner, extents, self._fed, self.spec.halo_reuse)
+        cycles = np.maximum(cycles, bits / self._shared_bits_per_cycle)
+        cycles = np.maximum(cycles, self._bypass_cycles(nest, inner, extents))
+        points = product(nest.dims, extents) / 1.0
+        both = np.broadcast_arrays(cycles / points, bits / points, np.zeros(count))
+        return [_Rated(float(both[0][i]), float(both[1][i]), inner.order, i) for i in range(count)]
+
+    def _shared_capacity(self, nest: Nest) -> Capacity:
+        memory = self._chip.memories[self.shared_memory]
+        operands = tuple(nest.operand(role) for role in memory.operands)
+        return Capacity(operands, memory.size * 8 / (2 if memory.double_buffered else 1))
 
     @property
     def _inner_path(self) -> tuple[str, ...]:
@@ -274,16 +298,14 @@ class SpatialArray:
         return mac, Action(self.name, "network bit", bits, self.spec.network_energy)
 
 
-def _undominated(
-    rated: Sequence[tuple[float, float, tuple[str, ...], tuple[Unrolling, dict[str, int]]]],
-) -> list[tuple[float, float, tuple[str, ...], tuple[Unrolling, dict[str, int]]]]:
+def _undominated(rated: Sequence[_Rated]) -> list[tuple[tuple[str, ...], int]]:
     """The front of time and traffic of each loop order, fastest first, at most 16 in all."""
-    kept: list[tuple[float, float, tuple[str, ...], tuple[Unrolling, dict[str, int]]]] = []
-    for _, group in itertools.groupby(sorted(rated, key=lambda row: (row[2], row[0], row[1])), key=lambda row: row[2]):
+    kept: list[_Rated] = []
+    for _, group in itertools.groupby(sorted(rated, key=lambda row: (row.order, row)), key=lambda row: row.order):
         least = float("inf")
         for row in group:
-            if row[1] < least:
+            if row.bits < least:
                 kept.append(row)
-                least = row[1]
-    kept.sort(key=lambda row: (row[0], row[1]))
-    return kept[:_MOST_OPTIONS]
+                least = row.bits
+    kept.sort()
+    return [(row.order, row.place) for row in kept[:_MOST_OPTIONS]]

@@ -1,1 +1,1 @@
-"""Published and measured results beside simulated ones."""
+"""The validation table: published and measured values beside simulated ones, with the error each group may have."""
