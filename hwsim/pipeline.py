@@ -149,7 +149,7 @@ def _body(
     nodes: list[Node] = []
     # What can be loaded ahead is asked for first: behind a load that waits for the computation it would wait as well.
     ordered: list[Operand] = sorted(OPERANDS, key=lambda role: not place.doubled(role))
-    here = [role for role in ordered if tiling.depth(role) == depth and role not in tiling.resident]
+    here: list[Operand] = [role for role in ordered if tiling.depth(role) == depth and role not in tiling.resident]
     for role in here:
         nodes += _load(tiling, place, role, tile, first)
     if depth == len(tiling.loops):
