@@ -42,7 +42,7 @@ from workloads.graph import Op, Tensor
 DimName: TypeAlias = Literal["n", "g", "k", "c", "p", "q", "r", "s", "m", "batch"]
 WordsPerCycle: TypeAlias = Annotated[float, Field(gt=0, le=10**6)]
 
-_MOST_OPTIONS = 16
+_MOST_OPTIONS = 8
 
 
 class Axes(Part):
@@ -153,7 +153,7 @@ class SpatialArray:
         return lanes * rate * self._chip.clocks[self.spec.clock]
 
     def inner_options(self, nest: Nest) -> Sequence[tuple[Level, ...]]:
-        """Up to 32 inner mappings, the 16 that would be fastest without a limit of the shared memory first.
+        """Up to 16 inner mappings, the 8 that would be fastest without a limit of the shared memory first.
 
         Every unrolling that keeps many lanes busy is combined with six ways to fill the lanes' memories and three loop
         orders; those that are beaten in both time and traffic are left out, once for the whole nest as one tile and
@@ -299,7 +299,7 @@ class SpatialArray:
 
 
 def _undominated(rated: Sequence[_Rated]) -> list[tuple[tuple[str, ...], int]]:
-    """The front of time and traffic of each loop order, fastest first, at most 16 in all."""
+    """The front of time and traffic of each loop order, fastest first, at most 8 in all."""
     kept: list[_Rated] = []
     for _, group in itertools.groupby(sorted(rated, key=lambda row: (row.order, row)), key=lambda row: row.order):
         least = float("inf")
