@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from hwsim.chip import Chip
+from hwsim.compression import least_fraction
 from hwsim.machine import Machine, capacity_bytes
 from hwsim.nest import is_contraction
 from hwsim.quantity import show
 from hwsim.report import Bounds
 from hwsim.work import touched_bytes
 from workloads.errors import UserError
-from workloads.graph import Op, OperatorGraph, Role, Tensor, macs, role_bytes, size_bytes
+from workloads.graph import Access, Op, OperatorGraph, Role, Tensor, macs, role_bytes, size_bytes
 
 _KEPT = (Role.WEIGHT, Role.STATE, Role.INPUT, Role.OUTPUT)
 
@@ -37,11 +38,12 @@ def leaves(op: Op) -> Iterator[Op]:
         yield op
 
 
-def compulsory_bytes(graph: OperatorGraph) -> float:
+def compulsory_bytes(graph: OperatorGraph, chip: Chip | None = None) -> float:
     """Bytes that must cross the outermost memory: weights, state and inputs touched once, outputs and new state
     written.
 
-    Tensors that only live between operators cost nothing here, because a large enough chip would keep them.
+    Tensors that only live between operators cost nothing here, because a large enough chip would keep them. With a
+    chip, tensors are as small as the best code of its links makes them.
     """
     reads: dict[str, float] = {}
     writes: dict[str, float] = {}
@@ -53,15 +55,24 @@ def compulsory_bytes(graph: OperatorGraph) -> float:
                     if tensor is None or tensor.role not in _KEPT:
                         continue
                     times = 1 if tensor.shared else segment.count
-                    sums[tensor.name] = max(sums.get(tensor.name, 0.0), times * touched_bytes(leaf, access, tensor))
+                    size = times * _least_bytes(leaf, access, tensor, chip)
+                    sums[tensor.name] = max(sums.get(tensor.name, 0.0), size)
     written = {name for name in writes if graph.by_name[name].role is Role.OUTPUT}
     # State written and read in the same run (a new row of the cache) counts once in each direction at least as written.
     return sum(size for name, size in reads.items() if name not in written) + sum(writes.values())
 
 
+def _least_bytes(op: Op, access: Access, tensor: Tensor, chip: Chip | None) -> float:
+    plain = touched_bytes(op, access, tensor)
+    if chip is None or not tensor.zeros:
+        return plain
+    outer = {unit.path[0] for unit in chip.units.values()}
+    return plain * min(least_fraction(chip, name, tensor.zeros, tensor.bits) for name in outer)
+
+
 def bounds(graph: OperatorGraph, machine: Machine) -> Bounds:
     """The roofline: all multiply-accumulates at the peak of all units together, compulsory bytes at peak bandwidth."""
-    compulsory = compulsory_bytes(graph)
+    compulsory = compulsory_bytes(graph, machine.chip)
     bandwidth = _peak_bandwidth(machine)
     compute = 0.0
     peaks: dict[tuple[str, int], float] = {}

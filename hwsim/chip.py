@@ -60,6 +60,7 @@ class Memory(Part):
         read_energy, write_energy: absent means derived from kind, size and node.
         leakage: static power of all instances together.
         double_buffered: whether a tile can be loaded while another is in use.
+        prefetched: operands that are loaded ahead all the same, into space of their own that is not part of ``size``.
     """
 
     kind: Literal["dram", "sram", "register"]
@@ -75,15 +76,47 @@ class Memory(Part):
     leakage: Watts | None = None
     area: SquareMetres | None = None
     double_buffered: bool = True
+    prefetched: tuple[Operand, ...] = ()
+
+
+class Compression(Part):
+    """Run-length code of a link: pairs of a run of zeros and the value after it, packed into words.
+
+    Attributes:
+        code: run_length is the only one.
+        run_bits: width of a run; a longer one takes another pair, whose value is a zero.
+        value_bits: width of a value.
+        pairs_per_word, word_bits: how many pairs one word on the link holds, and its width.
+        operands: which operands of a contraction are coded; those that coding would enlarge travel as they are.
+    """
+
+    code: Literal["run_length"]
+    run_bits: Annotated[int, Field(ge=1, le=16)]
+    value_bits: Annotated[int, Field(ge=1, le=64)]
+    pairs_per_word: Annotated[int, Field(ge=1, le=64)]
+    word_bits: Annotated[int, Field(ge=1, le=4096)]
+    operands: tuple[Operand, ...] = ("input", "output")
+
+    @model_validator(mode="after")
+    def _pairs_fit(self) -> Compression:
+        needed = self.pairs_per_word * (self.run_bits + self.value_bits)
+        if needed > self.word_bits:
+            raise ValueError(f"{self.pairs_per_word} pairs need {needed} bits, a word has {self.word_bits}")
+        return self
 
 
 class Link(Part):
-    """A wire between two memories; it limits the bandwidth of every transfer between them and adds its energy."""
+    """A wire between two memories; it limits the bandwidth of every transfer between them and adds its energy.
+
+    With ``compression`` the operands of contractions travel, and lie in the outer memory, coded; other operators move
+    plain data.
+    """
 
     between: tuple[str, str]
     bandwidth: BytesPerSecond
     latency: Seconds = 0.0
     energy: JoulesPerBit = 0.0
+    compression: Compression | None = None
 
 
 class Package(Part):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hwsim.chip import Chip
+from hwsim.compression import stored_fractions
+from hwsim.nest import Nest
+from hwsim.operand import Operand
 from hwsim.pipeline import Place, Port, make_port
 from hwsim.report import Footnote
 from hwsim.sources import footnotes
@@ -53,6 +57,10 @@ class Machine:
         path = self.chip.units[unit].path
         return path[1] if len(path) > 1 else None
 
+    def stored(self, unit: str, nest: Nest) -> Mapping[Operand, float]:
+        """Size of the operands in a unit's outer memory relative to plain data, where a link codes them."""
+        return stored_fractions(self.chip, self.outer(unit), self.scratchpad(unit), nest)
+
 
 def make_machine(chip: Chip) -> Machine:
     """Build the models of all units of a chip."""
@@ -64,7 +72,8 @@ def make_machine(chip: Chip) -> Machine:
         inner = rest[0] if rest else None
         port: Port = make_port(chip, outer, inner, outers.index(outer))
         buffered = chip.memories[inner].double_buffered if inner is not None else True
-        places[name] = Place(len(outers) + index, port, buffered)
+        ahead = frozenset(chip.memories[inner].prefetched if inner is not None else ())
+        places[name] = Place(len(outers) + index, port, buffered, prefetched=ahead)
     bits: dict[str, BitEnergy] = {}
     for name, memory in chip.memories.items():
         energy = memory_energy(memory, chip)

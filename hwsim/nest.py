@@ -6,14 +6,14 @@ A nest has no names of tensors in it, so operators of equal shape have equal nes
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from hwsim.operand import OPERANDS, Operand
-from workloads.graph import Access, Family, GraphError, Op, Tensor, number, points
+from workloads.graph import Access, Family, GraphError, Op, Tensor, elements, number, points
 
 Axis = tuple[tuple[str, int], ...]
 """One index of an operand: sum of dimension x stride."""
@@ -21,11 +21,18 @@ Axis = tuple[tuple[str, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class NestOperand:
-    """One of the three operands: its axes and the width of one element in bits."""
+    """One of the three operands.
+
+    Attributes:
+        axes: how the dimensions index it.
+        bits: width of one element.
+        zeros: fraction of the touched positions that hold a zero, padding included.
+    """
 
     role: Operand
     axes: tuple[Axis, ...]
     bits: int
+    zeros: float = 0.0
     moved_by: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -82,17 +89,26 @@ def nest_of(op: Op, tensors: Mapping[str, Tensor]) -> Nest:
     if not is_contraction(op) or len(op.reads) < 2 or len(op.writes) != 1:
         raise GraphError(f"operator {op.name} ({op.kind}) is not a contraction of two operands")
     kept = [(loop.name, number(loop.extent)) for loop in op.loops if loop.extent != 1]
-    names = {name for name, _ in kept}
+    full = dict(kept)
     accesses = (op.reads[0], op.reads[1], op.writes[0])
     operands = tuple(
-        NestOperand(role, _axes(access, names), tensors[access.tensor].bits)
+        _operand(role, _axes(access, full.keys()), tensors[access.tensor], full)
         for role, access in zip(OPERANDS, accesses, strict=True)
     )
     assert len(operands) == 3
     return Nest(tuple(n for n, _ in kept), tuple(e for _, e in kept), operands, points(op))
 
 
-def _axes(access: Access, names: set[str]) -> tuple[Axis, ...]:
+def _operand(role: Operand, axes: tuple[Axis, ...], tensor: Tensor, full: Mapping[str, int]) -> NestOperand:
+    """An operand with the zeros of its tensor; positions that the tensor does not have are padding, also zero."""
+    plain = NestOperand(role, axes, tensor.bits, tensor.zeros)
+    if role != "input" or any(len(axis) > 2 for axis in axes):
+        return plain
+    real = min(1.0, elements(tensor) / float(volume(plain, full)))
+    return replace(plain, zeros=1 - (1 - tensor.zeros) * real)
+
+
+def _axes(access: Access, names: Collection[str]) -> tuple[Axis, ...]:
     axes = (tuple((name, stride) for name, stride in axis if name in names) for axis in access.index)
     return tuple(axis for axis in axes if axis)
 

@@ -82,6 +82,7 @@ def _op_rows(report: Report) -> list[dict[str, Any]]:
             "unit": row.unit,
             "count": row.count,
             "seconds": row.seconds,
+            "busy_seconds": row.busy_seconds,
             "energy_joules": row.energy_joules,
             "macs": row.macs,
             "utilization": row.utilization,

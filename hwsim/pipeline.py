@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from hwsim.chip import Chip
 from hwsim.nest import Nest, NestOperand, volume
-from hwsim.operand import Operand
+from hwsim.operand import OPERANDS, Operand
 from hwsim.program import Copy, Defer, Flush, Node, Repeat, Run
 from hwsim.schedule import TileLoop
 
@@ -47,6 +47,7 @@ class Place:
         unit: resource of its unit.
         port: of its outer memory.
         double_buffered: whether a tile can be loaded while another is in use.
+        prefetched: operands for which it can, whatever ``double_buffered`` says.
         label: name of the operator, for the timeline.
     """
 
@@ -54,6 +55,11 @@ class Place:
     port: Port
     double_buffered: bool
     label: str = ""
+    prefetched: frozenset[Operand] = frozenset()
+
+    def doubled(self, role: Operand) -> bool:
+        """Whether an operand has two buffers."""
+        return self.double_buffered or role in self.prefetched
 
 
 def ticks_of(chip: Chip, seconds: float) -> int:
@@ -101,6 +107,7 @@ class Tiling:
         resident: operands that cause no transfers.
         prefetchable: operands that do not depend on the operator before (weights, state).
         tile_ticks: compute time of a tile by its extents.
+        stored: size of an operand in the outer memory relative to plain data, where it is coded.
     """
 
     nest: Nest
@@ -108,6 +115,7 @@ class Tiling:
     resident: frozenset[Operand]
     prefetchable: frozenset[Operand]
     tile_ticks: Callable[[Mapping[str, int]], int]
+    stored: Mapping[Operand, float]
 
     def depth(self, role: Operand) -> int:
         """How many loops are outside the place where an operand's tile is fetched."""
@@ -139,7 +147,9 @@ def _body(
     tiling: Tiling, place: Place, depth: int, tile: Mapping[str, int], first: bool, last: bool
 ) -> tuple[Node, ...]:
     nodes: list[Node] = []
-    here: list[Operand] = [role for role in READY if tiling.depth(role) == depth and role not in tiling.resident]  # type: ignore[misc]
+    # What can be loaded ahead is asked for first: behind a load that waits for the computation it would wait as well.
+    ordered: list[Operand] = sorted(OPERANDS, key=lambda role: not place.doubled(role))
+    here: list[Operand] = [role for role in ordered if tiling.depth(role) == depth and role not in tiling.resident]
     for role in here:
         nodes += _load(tiling, place, role, tile, first)
     if depth == len(tiling.loops):
@@ -172,10 +182,10 @@ def _load(tiling: Tiling, place: Place, role: Operand, tile: Mapping[str, int], 
             )
         ]
     oldest, newest = FREE[role]
-    waits = (oldest if place.double_buffered else newest,)
+    waits = (oldest if place.doubled(role) else newest,)
     if role not in tiling.prefetchable:
         waits = (*waits, RELEASED)
-    ticks = place.port.ticks(_bytes(operand, tile, operand.bits))
+    ticks = place.port.ticks(_bytes(operand, tile, operand.bits) * tiling.stored.get(role, 1.0))
     return [Run(place.port.resource, ticks, waits, READY[role], place.port.latency, f"{place.label}: load {role}")]
 
 
@@ -186,7 +196,8 @@ def _compute(tiling: Tiling, place: Place, tile: Mapping[str, int]) -> Run:
 
 def _store(tiling: Tiling, place: Place, tile: Mapping[str, int], last: bool) -> Defer:
     operand = tiling.nest.operand("output")
-    size = _bytes(operand, tile, operand.bits if last else tiling.nest.partial_bits)
+    stored = tiling.stored.get("output", 1.0)
+    size = _bytes(operand, tile, operand.bits) * stored if last else _bytes(operand, tile, tiling.nest.partial_bits)
     return Defer(
         0,
         Run(place.port.resource, place.port.ticks(size), (DONE,), STORED, name=f"{place.label}: store"),

@@ -33,6 +33,7 @@ class OpRow:
     Attributes:
         count: how often it runs.
         seconds: its share of the total time, all repetitions.
+        busy_seconds: how long its unit works on it: the latency if every transfer were hidden.
         utilization: multiply-accumulates over what its unit could do in that time; 0 for other work.
         bound_by: "compute", "memory:<name>", "overhead" or "dependency".
         unit: where it ran.
@@ -50,6 +51,7 @@ class OpRow:
     utilization: float
     bound_by: str
     mapping: str = ""
+    busy_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

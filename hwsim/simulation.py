@@ -255,6 +255,7 @@ def _op_row(machine: Machine, entry: Entry, seconds: float, joules: float) -> Op
         utilization=min(1.0, utilization),
         bound_by=_bound_by(machine, entry, seconds),
         mapping=work.note,
+        busy_seconds=(work.compute_seconds + work.overhead_seconds) * entry.repeats,
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hwsim.access import COMPUTE, Traffic, tile_extents
+from hwsim.access import COMPUTE, Traffic, tile_extents, tile_lengths
 from hwsim.machine import Machine
 from hwsim.nest import Nest, nest_of, span, tile_bytes
 from hwsim.operand import OPERANDS, Operand
@@ -101,25 +102,35 @@ def _contraction_work(machine: Machine, unit: ArrayUnit, op: Op, step: Step, ten
     ahead: frozenset[Operand] = frozenset(role for role in OPERANDS if tensors[names[role]].role in kept)
     # An operand that never visits the scratchpad of a unit without one is read straight from the outer memory.
     silent: frozenset[Operand] = frozenset(OPERANDS) if direct else resident
-    tiling = Tiling(nest, loops, silent, ahead, tile_ticks)
+    stored = machine.stored(unit.name, nest)
+    tiling = Tiling(nest, loops, silent, ahead, tile_ticks, stored)
     place = replace(machine.places[unit.name], label=op.name)
-    traffic = memory_traffic(nest, rows)
+    traffic = memory_traffic(nest, rows, outer, stored)
     extra = _extra_reads(op, tensors, step.mapping.resident)
     traffic[outer] = _plus(traffic.get(outer, (0.0, 0.0)), (extra, 0.0))
     first, held = footprint(machine, unit.name, nest, levels, tiling)
-    cycles = float(unit.tile_cycles(nest, inner, nest.full)) / machine.chip.clocks[unit.spec.clock]
     return Work(
         nodes=contraction(tiling, place),
         traffic=tuple((memory, read, write) for memory, (read, write) in sorted(traffic.items())),
         actions=(*unit.actions(nest, counted), *_memory_actions(machine, traffic)),
         macs=nest.active_points,
         peak=unit.peak_operations(op, tensors),
-        compute_seconds=cycles,
+        compute_seconds=_busy_ticks(tiling) / ticks_of(machine.chip, 1.0),
         memory_seconds=_port_seconds(machine, unit.name, sum(traffic.get(outer, (0.0, 0.0)))),
         first_bytes=first,
         held_bytes=held,
         note=describe(levels),
     )
+
+
+def _busy_ticks(tiling: Tiling) -> int:
+    """Time of all tiles together, ragged ones as they come."""
+    lengths = tile_lengths(tiling.nest, (Level("", tiling.loops),))
+    total = 0
+    for tile in itertools.product(*(lengths[dim].items() for dim in tiling.nest.dims)):
+        extents = {dim: length for dim, (length, _) in zip(tiling.nest.dims, tile, strict=True)}
+        total += tiling.tile_ticks(extents) * math.prod(count for _, count in tile)
+    return total
 
 
 def _without_resident(levels: Sequence[Level], outer: str, resident: frozenset[Operand]) -> tuple[Level, ...]:
@@ -131,23 +142,28 @@ def _without_resident(levels: Sequence[Level], outer: str, resident: frozenset[O
     )
 
 
-def memory_traffic(nest: Nest, rows: Sequence[Traffic]) -> dict[str, tuple[float, float]]:
+def memory_traffic(
+    nest: Nest, rows: Sequence[Traffic], outer: str = "", stored: Mapping[Operand, float] | None = None
+) -> dict[str, tuple[float, float]]:
     """Bytes read from and written to every memory by the counted elements.
 
-    Partial sums move at their own width, complete results at the operand's.
+    Partial sums move at their own width, complete results at the operand's; ``stored`` is the relative size of operands
+    that lie coded in the memory ``outer``.
     """
+    coded = stored or {}
     result: dict[str, tuple[float, float]] = {}
     for row in rows:
         bits = nest.operand(row.operand).bits
+        size = coded.get(row.operand, 1.0) if row.outer == outer else 1.0
         if row.operand == "output":
             partial = nest.partial_bits
-            written = (row.final_writes * bits + (row.outer_writes - row.final_writes) * partial) / 8
+            written = (row.final_writes * bits * size + (row.outer_writes - row.final_writes) * partial) / 8
             result[row.outer] = _plus(result.get(row.outer, (0.0, 0.0)), (row.outer_reads * partial / 8, written))
             if row.inner != COMPUTE:
                 drained = row.inner_drains * partial / 8
                 result[row.inner] = _plus(result.get(row.inner, (0.0, 0.0)), (drained, row.inner_fills * partial / 8))
             continue
-        result[row.outer] = _plus(result.get(row.outer, (0.0, 0.0)), (row.outer_reads * bits / 8, 0.0))
+        result[row.outer] = _plus(result.get(row.outer, (0.0, 0.0)), (row.outer_reads * bits * size / 8, 0.0))
         if row.inner != COMPUTE:
             result[row.inner] = _plus(result.get(row.inner, (0.0, 0.0)), (0.0, row.inner_fills * bits / 8))
     return result

@@ -35,6 +35,7 @@ def choice_options(command: F) -> F:
         size_option("--batch", "Independent sequences or images.", default=1),
         size_option("--context", "Tokens attended; in decode the new one included. [default: 2048 for LMs]"),
         click.option("--bits", metavar="ROLE=N,...", help="Precision by role, as in weight=4,activation=8."),
+        click.option("--zeros", metavar="NAME=F,...", help="Zeros in the data by role or tensor: activation=0.5."),
         click.option("--mla", type=click.Choice(["absorbed", "expanded"]), default="absorbed", show_default=True,
                      help="How multi-head latent attention runs."),
         click.option("--experts", type=click.Choice(["balanced", "uniform"]), default="balanced", show_default=True,
@@ -48,16 +49,21 @@ def choice_options(command: F) -> F:
     return command
 
 
-def read_choices(batch: int, context: int | None, bits: str | None, mla: str, experts: str, fold: bool) -> Choices:
+def read_choices(
+    batch: int, context: int | None, bits: str | None, zeros: str | None, mla: str, experts: str, fold: bool
+) -> Choices:
     """The options of ``choice_options`` as the model understands them.
 
     Raises:
         PrecisionError: ``bits`` cannot be read.
+        SparsityError: ``zeros`` cannot be read.
     """
     from workloads.model import Choices
     from workloads.precision import parse_bits
+    from workloads.sparsity import parse_zeros
 
-    return Choices(batch, context, None if bits is None else parse_bits(bits), mla, experts, fold)
+    widths = None if bits is None else parse_bits(bits)
+    return Choices(batch, context, widths, mla, experts, fold, None if zeros is None else parse_zeros(zeros))
 
 
 @click.command()
@@ -85,6 +91,7 @@ def estimate(
     batch: int,
     context: int | None,
     bits: str | None,
+    zeros: str | None,
     mla: str,
     experts: str,
     fold: bool,
@@ -112,7 +119,7 @@ def estimate(
     wanted = {"json": json_path, "csv": csv_path, "timeline": timeline_path, "plot": plot_path}
     outputs = {kind: path for kind, path in wanted.items() if path is not None}
     _check_outputs(outputs, model, chip)
-    choices = read_choices(batch, context, bits, mla, experts, fold)
+    choices = read_choices(batch, context, bits, zeros, mla, experts, fold)
     chosen_phase = _phase(phase, prompt, output)
     loaded = load_chip(chip, changes)
     if model.startswith("@"):

@@ -52,7 +52,8 @@ def tiling_costs(task: Task, machine: Machine, compute: Any, order: Sequence[str
     nest = task.nest
     trips = trip_counts(nest, tile)
     roles: list[Operand] = [role for role in OPERANDS if role not in task.resident]
-    moved = {role: _moved_bytes(nest, role, order, tile, trips) for role in roles}
+    stored = machine.stored(task.unit.name, nest)
+    moved = {role: _moved_bytes(nest, role, order, tile, trips, stored.get(role, 1.0)) for role in roles}
     outer_bytes: Any = sum(moved.values()) if moved else np.zeros_like(next(iter(tile.values())), dtype=float)
     unit = task.unit
     per_second = _rate(machine, unit.name)
@@ -69,7 +70,9 @@ def tiling_costs(task: Task, machine: Machine, compute: Any, order: Sequence[str
             overlapped = np.maximum(np.maximum(compute, transfer), (compute + transfer + waiting) / 2)
             seconds = overlapped + np.minimum(first, transfer)
         else:
-            seconds = compute + transfer + waiting
+            ahead = machine.places[unit.name].prefetched
+            hidden: Any = sum(size for role, size in moved.items() if role in ahead)
+            seconds = np.maximum(compute, hidden / per_second) + (outer_bytes - hidden) / per_second + waiting
     else:
         seconds = np.asarray(compute, dtype=float)
     bits = machine.bits[machine.outer(unit.name)]
@@ -104,15 +107,16 @@ def _visits(operand: NestOperand, order: Sequence[str], trips: Mapping[str, Any]
 
 
 def _moved_bytes(
-    nest: Nest, role: Operand, order: Sequence[str], tile: Mapping[str, Any], trips: Mapping[str, Any]
+    nest: Nest, role: Operand, order: Sequence[str], tile: Mapping[str, Any], trips: Mapping[str, Any], stored: float
 ) -> Any:
+    """Bytes over the outer memory; ``stored`` is the size of complete data there relative to plain."""
     operand = nest.operand(role)
     whole = _swept_bytes(operand, nest, tile, trips)
     times = _visits(operand, order, trips)
     if role != "output":
-        return whole * times
+        return whole * times * stored
     partial = nest.partial_bits / operand.bits
-    return whole * (1 + (times - 1) * 2 * partial)
+    return whole * (stored + (times - 1) * 2 * partial)
 
 
 def _swept_bytes(operand: NestOperand, nest: Nest, tile: Mapping[str, Any], trips: Mapping[str, Any]) -> Any:

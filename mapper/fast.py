@@ -7,9 +7,10 @@ tile is ragged. Candidates are evaluated together on numpy arrays.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -26,6 +27,8 @@ from mapper.cost import compute_seconds, held_bytes, tiling_costs
 
 CANDIDATES = 3000
 """Tilings tried over each inner mapping, times three orders."""
+_REFINED, _ROUNDS, _CHOICES = 3, 3, 8
+"""How many of the best tilings are improved further, how often, and from how many sizes per dimension."""
 _PARTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96, 128, 192, 256, 384, 512, 1024)
 
 
@@ -119,6 +122,10 @@ def fast_mapper(task: Task, machine: Machine, objective: Objective) -> Found:
     ]
     if not candidates:
         raise infeasible(task, machine)
+    if machine.scratchpad(task.unit.name) is not None and len(nest.dims) > 3:
+        # Three dimensions have enough sizes in the grid; more are thinned, so the best is looked for around the best.
+        candidates.sort(key=lambda candidate: candidate.key)
+        candidates[:_REFINED] = [_refined(task, machine, one, objective) for one in candidates[:_REFINED]]
     evaluated = sum(candidate.evaluated for candidate in candidates)
     if objective == "latency":
         # The closed-form key decides; the simulator will count the exact energy.
@@ -161,14 +168,22 @@ def _search(task: Task, machine: Machine, inner: tuple[Level, ...], objective: O
     nest = task.nest
     direct = inner[0].memory == machine.outer(task.unit.name)
     whole = frozenset(nest.dims) if direct or _all_at_once(task, machine, inner) else window_dims(nest)
-    tile = _feasible(task, machine, grid(nest, granules_of(nest, inner), whole, CANDIDATES))
-    if tile is None and not direct:
-        tile = _feasible(task, machine, grid(nest, {}, frozenset(), CANDIDATES))
+    found = _best_of(task, machine, inner, grid(nest, granules_of(nest, inner), whole, CANDIDATES), objective)
+    if found is None and not direct:
+        found = _best_of(task, machine, inner, grid(nest, {}, frozenset(), CANDIDATES), objective)
+    return found
+
+
+def _best_of(
+    task: Task, machine: Machine, inner: tuple[Level, ...], tilings: dict[str, Any], objective: Objective
+) -> _Candidate | None:
+    """The best of some tilings over one inner mapping in all orders; None if none fits."""
+    tile = _feasible(task, machine, tilings)
     if tile is None:
         return None
     compute = compute_seconds(task, machine, inner, tile)
     best: _Candidate | None = None
-    orders = stationary_orders(nest)
+    orders = stationary_orders(task.nest)
     for order in orders:
         costs = tiling_costs(task, machine, compute, order, tile)
         keys = (*rank(objective, costs.seconds, costs.energy_joules, costs.outer_bytes), costs.tiles)
@@ -178,6 +193,32 @@ def _search(task: Task, machine: Machine, inner: tuple[Level, ...], objective: O
             sizes = {dim: int(array[place]) for dim, array in tile.items()}
             best = _Candidate(key, inner, order, sizes, len(orders) * len(compute))
     return best
+
+
+def _refined(task: Task, machine: Machine, candidate: _Candidate, objective: Objective) -> _Candidate:
+    """A candidate improved by changing two dimensions at a time, as long as that helps."""
+    granules = granules_of(task.nest, candidate.inner)
+    evaluated = candidate.evaluated
+    for _ in range(_ROUNDS):
+        tilings = neighbours(task.nest, granules, candidate.sizes)
+        found = _best_of(task, machine, candidate.inner, tilings, objective)
+        evaluated += found.evaluated if found else 0
+        if found is None or found.key >= candidate.key:
+            break
+        candidate = found
+    return replace(candidate, evaluated=evaluated)
+
+
+def neighbours(nest: Nest, granules: Mapping[str, int], sizes: Mapping[str, int]) -> dict[str, Any]:
+    """Tilings that differ from one in at most two dimensions, as one array per dimension."""
+    choices = {dim: _thinned(extent, granules.get(dim, 1), _CHOICES) for dim, extent in nest.full.items()}
+    columns: dict[str, list[Any]] = {dim: [] for dim in nest.dims}
+    for one, two in itertools.combinations(nest.dims, 2):
+        first, second = (array.ravel() for array in np.meshgrid(choices[one], choices[two]))
+        for dim in nest.dims:
+            varied = first if dim == one else second if dim == two else np.full(len(first), sizes[dim])
+            columns[dim].append(varied)
+    return {dim: np.concatenate(parts) for dim, parts in columns.items()}
 
 
 def first_of(keys: Sequence[Any], count: int) -> int:
@@ -226,7 +267,10 @@ def price(
         for lv in levels
     )
     energy = 0.0
-    for memory, (read, write) in memory_traffic(task.nest, task.unit.traffic(task.nest, counted)).items():
+    stored = machine.stored(task.unit.name, task.nest)
+    for memory, (read, write) in memory_traffic(
+        task.nest, task.unit.traffic(task.nest, counted), outer, stored
+    ).items():
         bits = machine.bits[memory]
         energy += 8 * (read * bits.read + write * bits.write)
     seconds = float(np.ravel(costs.seconds)[0])

@@ -120,4 +120,5 @@ def _merge(name: str, rows: Sequence[tuple[OpRow, float]]) -> OpRow:
         utilization=busy / seconds if seconds else 0.0,
         bound_by=busiest.bound_by,
         mapping=busiest.mapping,
+        busy_seconds=sum(weight * row.busy_seconds for row, weight in rows),
     )

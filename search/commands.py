@@ -33,6 +33,7 @@ def compare(
     batch: int,
     context: int | None,
     bits: str | None,
+    zeros: str | None,
     mla: str,
     experts: str,
     fold: bool,
@@ -53,7 +54,7 @@ def compare(
 
     outputs = {kind: path for kind, path in (("csv", csv_path), ("json", json_path)) if path is not None}
     output.check_writable(outputs.values())
-    choices = read_choices(batch, context, bits, mla, experts, fold)
+    choices = read_choices(batch, context, bits, zeros, mla, experts, fold)
     loaded = [load_chip(name) for name in (chip_names() if chips == ALL else _split(chips))]
     estimators = [make_estimator(chip, mapper) for chip in loaded]
     opened = _open(models)

@@ -48,13 +48,20 @@ class Family(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A named array of ``bits`` per element; ``shared``: all repetitions of a segment use the same one."""
+    """A named array.
+
+    Attributes:
+        bits: per element.
+        shared: all repetitions of a segment use the same one.
+        zeros: fraction of its elements that are zero, 0 to 1; a fact about the data, which no shape can tell.
+    """
 
     name: str
     shape: tuple[Size, ...]
     role: Role
     bits: int = 16
     shared: bool = False
+    zeros: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from workloads.inference import fold_batchnorms
 from workloads.latent_attention import choose_mla
 from workloads.phases import GeneratePlan, PhaseError, bind_phase, check_phase, default_phase, generate_plan
 from workloads.precision import with_precision
+from workloads.sparsity import with_zeros
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Choices:
         mla: how multi-head latent attention is executed, ``absorbed`` or ``expanded``.
         experts: tokens per expert: ``balanced``, ``uniform`` or a histogram.
         fold_batchnorms: whether batch norms become part of the convolutions before them.
+        zeros: fraction of zeros by role or tensor, see ``workloads.sparsity``; None means none.
     """
 
     batch: int = 1
@@ -45,6 +47,7 @@ class Choices:
     mla: str = "absorbed"
     experts: str | tuple[int, ...] = "balanced"
     fold_batchnorms: bool = True
+    zeros: Mapping[str, float] | None = None
 
 
 def symbolic_graph(model: Model, phase: str, choices: Choices) -> OperatorGraph:
@@ -53,6 +56,7 @@ def symbolic_graph(model: Model, phase: str, choices: Choices) -> OperatorGraph:
     if choices.fold_batchnorms:
         graph = fold_batchnorms(graph)
     graph = choose_experts(choose_mla(graph, choices.mla), choices.experts)
+    graph = graph if choices.zeros is None else with_zeros(graph, choices.zeros)
     return graph if choices.bits is None else with_precision(graph, choices.bits)
 
 

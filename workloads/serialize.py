@@ -59,6 +59,8 @@ def _op(op: Op, numbers: dict[str, int]) -> dict[str, Any]:
 
 def _tensor(tensor: Tensor) -> list[Any]:
     entry: list[Any] = [tensor.name, [_size(size) for size in tensor.shape], tensor.role.value, tensor.bits]
+    if tensor.zeros:
+        return [*entry, tensor.shared, tensor.zeros]
     return [*entry, True] if tensor.shared else entry
 
 
@@ -193,12 +195,13 @@ class _Reader:
 
     def _tensor(self, item: Any, where: str) -> Tensor:
         entry = self._typed(item, where, list)
-        if len(entry) not in (4, 5):
-            raise self._fail(where, f"expected 4 or 5 items, got {len(entry)}")
+        if not 4 <= len(entry) <= 6:
+            raise self._fail(where, f"expected 4 to 6 items, got {len(entry)}")
         shape = tuple([self._read_size(size, where) for size in self._typed(entry[1], where, list)])
         role = self._member(Role, entry[2], where)
         name, bits = self._typed(entry[0], where, str), self._typed(entry[3], where, int)
-        return Tensor(name, shape, role, bits, len(entry) == 5 and entry[4] is True)
+        zeros = self._typed(entry[5], where, float) if len(entry) == 6 else 0.0
+        return Tensor(name, shape, role, bits, len(entry) > 4 and entry[4] is True, zeros)
 
     def _member(self, kind: Callable[[Any], _T], value: Any, where: str) -> _T:
         try:

@@ -127,6 +127,16 @@ def _grow(tile: Mapping[str, Any], dim: str, share: Any, capacities: Sequence[Ca
     return -(-share // -(-share // largest))
 
 
+def affordable(nest: Nest, inner: Inner, capacity: Capacity) -> dict[str, Any]:
+    """A tile of the shared memory for each inner mapping of one order: that of the array, grown from the inside out."""
+    count = max(np.size(size) for size in inner.array.values()) if inner.array else 1
+    tile = {dim: np.broadcast_to(inner.array[dim], count) for dim in nest.dims}
+    for dim in reversed(inner.order):
+        share = np.full(count, nest.full[dim])
+        tile[dim] = np.maximum(tile[dim], _grow(tile, dim, share, (capacity,)))
+    return tile
+
+
 def fits_lane(tile: Mapping[str, Any], capacities: Sequence[Capacity]) -> Any:
     """Whether one lane's tile fits its memories."""
     fits: Any = True

@@ -10,22 +10,23 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
-from typing import Annotated, Any, Literal, TypeAlias
+from functools import cached_property, lru_cache
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from pydantic import Field
 
 from hwsim.access import COMPUTE, Traffic, access_counts
 from hwsim.chip import Chip, Count, Part, UnitSpec
-from hwsim.nest import Nest, gemm_of
+from hwsim.nest import Nest, gemm_of, product
 from hwsim.operand import OPERANDS, Operand
+from hwsim.pipeline import make_port, unit_ticks
 from hwsim.quantity import JoulesPerBit, JoulesPerOp
 from hwsim.schedule import Level
 from hwsim.units._mac import Rates, mac_action, nest_rate, operand_bits, rate_at, refuse_contraction
 from hwsim.units._spatial_options import (
     Capacity,
-    Unrolling,
+    affordable,
     allowed_dims,
     inner_of,
     lane_tiles,
@@ -33,7 +34,7 @@ from hwsim.units._spatial_options import (
     unrollings,
     write_levels,
 )
-from hwsim.units._spatial_time import Wiring, read_inner, shared_bits, tile_time
+from hwsim.units._spatial_time import Inner, Wiring, read_inner, shared_bits, tile_time
 from hwsim.units.base import Action
 from hwsim.units.registry import unit_kind
 from workloads.graph import Op, Tensor
@@ -41,7 +42,7 @@ from workloads.graph import Op, Tensor
 DimName: TypeAlias = Literal["n", "g", "k", "c", "p", "q", "r", "s", "m", "batch"]
 WordsPerCycle: TypeAlias = Annotated[float, Field(gt=0, le=10**6)]
 
-_MOST_OPTIONS = 16
+_MOST_OPTIONS = 8
 
 
 class Axes(Part):
@@ -82,6 +83,8 @@ class SpatialArraySpec(UnitSpec):
             memory is not double buffered.
         halo_reuse: the overlap of sliding windows is delivered once, to neighbouring lanes by multicast and to the next
             window by keeping it.
+        zero_gating: a zero input saves the energy of its multiply-accumulates and of reading their weights from a
+            lane's memory; it saves no time.
     """
 
     kind: Literal["spatial_array"]  # pyright: ignore[reportIncompatibleVariableOverride]  (frozen, never assigned)
@@ -95,6 +98,16 @@ class SpatialArraySpec(UnitSpec):
     network_energy: JoulesPerBit | None = None
     streamed: tuple[Operand, ...] = ()
     halo_reuse: bool = False
+    zero_gating: bool = False
+
+
+class _Rated(NamedTuple):
+    """Cycles and bits per point of one inner mapping: its order and its place among those of the order."""
+
+    cycles: float
+    bits: float
+    order: tuple[str, ...]
+    place: int
 
 
 @unit_kind("spatial_array", SpatialArraySpec)
@@ -140,10 +153,11 @@ class SpatialArray:
         return lanes * rate * self._chip.clocks[self.spec.clock]
 
     def inner_options(self, nest: Nest) -> Sequence[tuple[Level, ...]]:
-        """Up to 16 inner mappings, fastest first.
+        """Up to 16 inner mappings, the 8 that would be fastest without a limit of the shared memory first.
 
         Every unrolling that keeps many lanes busy is combined with six ways to fill the lanes' memories and three loop
-        orders; those that are beaten in both time and traffic of the whole nest are left out.
+        orders; those that are beaten in both time and traffic are left out, once for the whole nest as one tile and
+        once for the tile that the shared memory has room for.
         """
         return self._options(nest)
 
@@ -151,17 +165,32 @@ class SpatialArray:
         shape = (self.spec.rows, self.spec.columns)
         rows, columns = allowed_dims(nest, self.spec.axes.rows), allowed_dims(nest, self.spec.axes.columns)
         pairs = lane_tiles(nest, unrollings(nest, rows, columns, shape), self._capacities(nest))
-        rated: list[tuple[float, float, tuple[str, ...], tuple[Unrolling, dict[str, int]]]] = []
+        chosen: dict[tuple[tuple[str, ...], int], None] = {}
+        alone: list[_Rated] = []
+        within: list[_Rated] = []
         for order in orders(nest):
             inner = inner_of(nest, order, pairs)
-            rate = nest_rate(self.spec.rates, nest)
-            cycles = tile_time(nest, inner, nest.full, rate, self._wiring, self.spec.halo_reuse)
-            bits = shared_bits(nest, inner, nest.full, self._fed, self.spec.halo_reuse)
-            cycles = np.maximum(cycles, bits / self._shared_bits_per_cycle)
-            both = np.broadcast_arrays(cycles, bits, np.zeros(len(pairs)))
-            rated += [(float(both[0][i]), float(both[1][i]), order, pair) for i, pair in enumerate(pairs)]
+            alone += self._rated(nest, inner, nest.full, len(pairs))
+            within += self._rated(nest, inner, affordable(nest, inner, self._shared_capacity(nest)), len(pairs))
+        chosen.update(dict.fromkeys(_undominated(alone)) | dict.fromkeys(_undominated(within)))
         memories = [Level(name, (), self._chip.memories[name].operands) for name in self._inner_path]
-        return tuple(write_levels(nest, order, *pair, memories) for _, _, order, pair in _undominated(rated))
+        return tuple(write_levels(nest, order, *pairs[place], memories) for order, place in chosen)
+
+    def _rated(self, nest: Nest, inner: Inner, extents: Mapping[str, Any], count: int) -> list[_Rated]:
+        """Cycles and bits of the shared memory per point of a tile, for every inner mapping of one order."""
+        rate = nest_rate(self.spec.rates, nest)
+        cycles = tile_time(nest, inner, extents, rate, self._wiring, self.spec.halo_reuse)
+        bits = shared_bits(nest, inner, extents, self._fed, self.spec.halo_reuse)
+        cycles = np.maximum(cycles, bits / self._shared_bits_per_cycle)
+        cycles = np.maximum(cycles, self._bypass_cycles(nest, inner, extents))
+        points = product(nest.dims, extents) / 1.0
+        both = np.broadcast_arrays(cycles / points, bits / points, np.zeros(count))
+        return [_Rated(float(both[0][i]), float(both[1][i]), inner.order, i) for i in range(count)]
+
+    def _shared_capacity(self, nest: Nest) -> Capacity:
+        memory = self._chip.memories[self.shared_memory]
+        operands = tuple(nest.operand(role) for role in memory.operands)
+        return Capacity(operands, memory.size * 8 / (2 if memory.double_buffered else 1))
 
     @property
     def _inner_path(self) -> tuple[str, ...]:
@@ -179,6 +208,24 @@ class SpatialArray:
         if memory.bandwidth is None:
             return float("inf")
         return 8 * memory.bandwidth * memory.efficiency / self._chip.clocks[self.spec.clock]
+
+    def _bypass_cycles(self, nest: Nest, inner: Inner, extents: Mapping[str, Any]) -> Any:
+        """Cycles for what comes straight from the outer memory, because the shared one does not hold it."""
+        past: dict[Operand, bool] = {role: w.held for role, w in self._wiring.items() if role not in self._fed}
+        if not past or self._outer_bits_per_cycle is None:
+            return 0
+        return shared_bits(nest, inner, extents, past, self.spec.halo_reuse) / self._outer_bits_per_cycle
+
+    @cached_property
+    def _outer_bits_per_cycle(self) -> float | None:
+        """Rate of the outer memory towards the next one; None if it is unlimited, or the only shared one."""
+        path, chip = self.spec.path, self._chip
+        if self.shared_memory == path[0]:
+            return None
+        port = make_port(chip, path[0], path[1], 0)
+        if port.bytes_per_tick is None:
+            return None
+        return 8 * port.bytes_per_tick * unit_ticks(chip, self.name, 1)
 
     def _room(self) -> dict[str, float]:
         """Bits of each of its memories that one lane may fill; fewer instances than lanes are divided among them."""
@@ -211,6 +258,7 @@ class SpatialArray:
         if self._chip.memories[self.shared_memory].bandwidth is not None:
             bits = shared_bits(nest, walk, extents, self._fed, halo)
             cycles = np.maximum(cycles, bits / self._shared_bits_per_cycle)
+        cycles = np.maximum(cycles, self._bypass_cycles(nest, walk, extents))
         if nest.density < 1:
             cycles = cycles * nest.density
         cycles = np.ceil(cycles).astype(np.int64)
@@ -225,13 +273,21 @@ class SpatialArray:
         return [{**extents, dim: -(-extents[dim] // count)} for dim in (*gemm.batch, *gemm.m, *gemm.n)] or [extents]
 
     def traffic(self, nest: Nest, levels: Sequence[Level]) -> tuple[Traffic, ...]:
-        """Access counts; overlapping windows are shared only inside the array."""
+        """Access counts; overlapping windows are shared only inside the array, and gated reads do not happen."""
         halo, inside = self.spec.halo_reuse, len(levels) - len(self._inner_path)
-        return access_counts(nest, levels, halo_reuse=halo, halo_multicast=halo, halo_from=inside)
+        rows = access_counts(nest, levels, halo_reuse=halo, halo_multicast=halo, halo_from=inside)
+        return tuple(self._gated(nest, row) for row in rows) if self.spec.zero_gating else rows
+
+    def _gated(self, nest: Nest, row: Traffic) -> Traffic:
+        if row.operand != "weight" or row.inner != COMPUTE or row.outer not in self.lane_memories:
+            return row
+        return replace(row, outer_reads=round(row.outer_reads * (1 - nest.operand("input").zeros)))
 
     def actions(self, nest: Nest, levels: Sequence[Level]) -> tuple[Action, ...]:
         """Multiply-accumulates, and bits arriving at lanes if the chip file gives their energy."""
         mac = mac_action(self.name, self._chip, nest, self.spec.floating, self.spec.mac_energy)
+        if self.spec.zero_gating:
+            mac = replace(mac, count=mac.count * (1 - nest.operand("input").zeros))
         if self.spec.network_energy is None:
             return (mac,)
         bits = sum(
@@ -242,16 +298,14 @@ class SpatialArray:
         return mac, Action(self.name, "network bit", bits, self.spec.network_energy)
 
 
-def _undominated(
-    rated: Sequence[tuple[float, float, tuple[str, ...], tuple[Unrolling, dict[str, int]]]],
-) -> list[tuple[float, float, tuple[str, ...], tuple[Unrolling, dict[str, int]]]]:
-    """The front of time and traffic of each loop order, fastest first, at most 16 in all."""
-    kept: list[tuple[float, float, tuple[str, ...], tuple[Unrolling, dict[str, int]]]] = []
-    for _, group in itertools.groupby(sorted(rated, key=lambda row: (row[2], row[0], row[1])), key=lambda row: row[2]):
+def _undominated(rated: Sequence[_Rated]) -> list[tuple[tuple[str, ...], int]]:
+    """The front of time and traffic of each loop order, fastest first, at most 8 in all."""
+    kept: list[_Rated] = []
+    for _, group in itertools.groupby(sorted(rated, key=lambda row: (row.order, row)), key=lambda row: row.order):
         least = float("inf")
         for row in group:
-            if row[1] < least:
+            if row.bits < least:
                 kept.append(row)
-                least = row[1]
-    kept.sort(key=lambda row: (row[0], row[1]))
-    return kept[:_MOST_OPTIONS]
+                least = row.bits
+    kept.sort()
+    return [(row.order, row.place) for row in kept[:_MOST_OPTIONS]]

@@ -92,7 +92,7 @@ def test_check_says_ok_with_the_counts_and_reports_all_bad_files_at_once(tmp_pat
     for name in ("a", "b"):
         (tmp_path / f"{name}.yaml").write_text("title: 1\n", encoding="utf-8")
     good = CliRunner().invoke(check, ["eyeriss"], catch_exceptions=False)
-    assert good.output.startswith("ok: eyeriss: chip eyeriss, 17 published, 0 secondary, 2 derived")
+    assert good.output.startswith("ok: eyeriss: chip eyeriss, 21 published, 0 secondary, 1 derived")
     bad = CliRunner().invoke(check, ["eyeriss", str(tmp_path / "a.yaml"), str(tmp_path / "b.yaml")])
     assert isinstance(bad.exception, UserError)
     assert "a.yaml:1:8: title: must be text, got 1" in str(bad.exception)
