@@ -17,10 +17,12 @@ from search.validation.record import recorded_text
 from search.validation.result import RECORDED, choose, results
 from search.validation.show import PARTS, summary_rows
 
+GROUPS = ("gpu", "gpu-calibrated", "gpu-held-out", "gpu-held-out-clock")
+
 
 def main(data: Path, record: bool) -> None:
     """Print the table, and write it where that is asked."""
-    found = list(results(choose(all_groups(), ("gpu", "gpu-calibrated")), Request(data)))
+    found = list(results(choose(all_groups(), GROUPS), Request(data)))
     for row, result in zip(summary_rows(found), found, strict=True):
         name, rows, mean, _, worst, _, bias, *_ = row
         print(f"{name:32} {rows:>6} {mean:>6} {worst:>6} {bias:>6} {result.remark}")
