@@ -23,7 +23,7 @@ imports: .venv/dev.stamp
 	$(BIN)/lint-imports
 
 unit: .venv/dev.stamp
-	$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations 12 --cov --cov-report=term:skip-covered
 
 # Re-trace every shipped graph; needs the extra `trace`.
 catalog: .venv/dev.stamp

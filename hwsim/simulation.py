@@ -186,19 +186,33 @@ def _report(
         price_dollars_per_million=dollars_per_million(chip, seconds, work, joules / seconds) if seconds else None,
         mapper=schedule.mapper,
         mapper_note=schedule.note,
-        conventions=CONVENTIONS,
+        conventions=conventions(graph),
         warnings=tuple(warnings),
         footnotes=machine.footnotes,
     )
 
 
-CONVENTIONS = (
-    "context counts the new token: a decode step attends to so many keys",
-    "in prefill the output head runs on the last token only",
-    "causal attention counts and executes only the pairs under its mask",
+_ALWAYS = (
     "operators run one after the other; the next operator's weights are fetched ahead where they fit",
     "weights start in the outermost memory and are read once per inference or step",
 )
+_LANGUAGE = {
+    "decode": ("context counts the new token: a decode step attends to so many keys",),
+    "prefill": (
+        "the output head runs on the last token only",
+        "causal attention counts and executes only the pairs under its mask",
+    ),
+}
+
+
+def conventions(graph: OperatorGraph) -> tuple[str, ...]:
+    """How things were counted in a graph's phase, in words."""
+    if graph.phase in _LANGUAGE:
+        return (*_LANGUAGE[graph.phase], *_ALWAYS)
+    kept = any(op.kind == "batchnorm" for _, op in graph.walk())
+    folded = () if kept else ("batch norms are folded into the convolutions before them",)
+    convolves = any(op.kind.startswith("conv") for _, op in graph.walk())
+    return (*folded, *_ALWAYS) if convolves else _ALWAYS
 
 
 def _work_done(graph: OperatorGraph) -> tuple[int, str]:

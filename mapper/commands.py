@@ -39,6 +39,8 @@ def choice_options(command: F) -> F:
                      help="How multi-head latent attention runs."),
         click.option("--experts", type=click.Choice(["balanced", "uniform"]), default="balanced", show_default=True,
                      help="How tokens spread over experts."),
+        click.option("--fold-batchnorms/--keep-batchnorms", "fold", default=True, show_default=True,
+                     help="Whether batch norms become part of the convolutions before them."),
         click.option("--mapper", default="fast", show_default=True, help="How mappings are found."),
     )  # fmt: skip
     for option in reversed(options):
@@ -46,7 +48,7 @@ def choice_options(command: F) -> F:
     return command
 
 
-def read_choices(batch: int, context: int | None, bits: str | None, mla: str, experts: str) -> Choices:
+def read_choices(batch: int, context: int | None, bits: str | None, mla: str, experts: str, fold: bool) -> Choices:
     """The options of ``choice_options`` as the model understands them.
 
     Raises:
@@ -55,7 +57,7 @@ def read_choices(batch: int, context: int | None, bits: str | None, mla: str, ex
     from workloads.model import Choices
     from workloads.precision import parse_bits
 
-    return Choices(batch, context, None if bits is None else parse_bits(bits), mla, experts)
+    return Choices(batch, context, None if bits is None else parse_bits(bits), mla, experts, fold)
 
 
 @click.command()
@@ -85,6 +87,7 @@ def estimate(
     bits: str | None,
     mla: str,
     experts: str,
+    fold: bool,
     mapper: str,
     allow_unknown: bool,
     json_path: str | None,
@@ -109,7 +112,7 @@ def estimate(
     wanted = {"json": json_path, "csv": csv_path, "timeline": timeline_path, "plot": plot_path}
     outputs = {kind: path for kind, path in wanted.items() if path is not None}
     _check_outputs(outputs, model, chip)
-    choices = read_choices(batch, context, bits, mla, experts)
+    choices = read_choices(batch, context, bits, mla, experts, fold)
     chosen_phase = _phase(phase, prompt, output)
     loaded = load_chip(chip, changes)
     if model.startswith("@"):

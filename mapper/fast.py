@@ -24,7 +24,7 @@ from hwsim.work import memory_traffic
 from mapper.base import Found, InfeasibleError, Objective, Task, rank, register
 from mapper.cost import compute_seconds, held_bytes, tiling_costs
 
-CANDIDATES = 1500
+CANDIDATES = 3000
 """Tilings tried over each inner mapping, times three orders."""
 _PARTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96, 128, 192, 256, 384, 512, 1024)
 

@@ -98,7 +98,7 @@ def add_up(parts: Sequence[tuple[str, Report, float]], *, batch: int, prompt: in
         price_dollars_per_million=None,
         mapper=first.mapper,
         mapper_note=first.mapper_note,
-        conventions=first.conventions,
+        conventions=tuple(dict.fromkeys(text for _, report, _ in parts for text in report.conventions)),
         warnings=tuple(dict.fromkeys(text for _, report, _ in parts for text in report.warnings)),
         footnotes=first.footnotes,
     )

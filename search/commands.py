@@ -35,6 +35,7 @@ def compare(
     bits: str | None,
     mla: str,
     experts: str,
+    fold: bool,
     mapper: str,
     csv_path: str | None,
     json_path: str | None,
@@ -52,7 +53,7 @@ def compare(
 
     outputs = {kind: path for kind, path in (("csv", csv_path), ("json", json_path)) if path is not None}
     output.check_writable(outputs.values())
-    choices = read_choices(batch, context, bits, mla, experts)
+    choices = read_choices(batch, context, bits, mla, experts, fold)
     loaded = [load_chip(name) for name in (chip_names() if chips == ALL else _split(chips))]
     estimators = [make_estimator(chip, mapper) for chip in loaded]
     opened = _open(models)

@@ -21,6 +21,10 @@ class UnknownOperatorError(TraceError):
     """Operators without a lowering, with their module paths and how much of the network is covered."""
 
 
+class UserModelError(UserError):
+    """The user's own model cannot be read, executed or traced."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A suffix such as ``; did you mean 'rows'?``, or an empty string when nothing is close."""
     close = difflib.get_close_matches(word, list(known), n=1)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from workloads.experts import choose_experts
 from workloads.graph import OperatorGraph
+from workloads.inference import fold_batchnorms
 from workloads.latent_attention import choose_mla
 from workloads.phases import GeneratePlan, PhaseError, bind_phase, check_phase, default_phase, generate_plan
 from workloads.precision import with_precision
@@ -35,6 +36,7 @@ class Choices:
         bits: bits per element by role, or None for 16 throughout.
         mla: how multi-head latent attention is executed, ``absorbed`` or ``expanded``.
         experts: tokens per expert: ``balanced``, ``uniform`` or a histogram.
+        fold_batchnorms: whether batch norms become part of the convolutions before them.
     """
 
     batch: int = 1
@@ -42,11 +44,15 @@ class Choices:
     bits: Mapping[str, int] | None = None
     mla: str = "absorbed"
     experts: str | tuple[int, ...] = "balanced"
+    fold_batchnorms: bool = True
 
 
 def symbolic_graph(model: Model, phase: str, choices: Choices) -> OperatorGraph:
     """The graph of a traced phase with precision and execution choices applied, sizes still symbolic."""
-    graph = choose_experts(choose_mla(model.symbolic(phase), choices.mla), choices.experts)
+    graph = model.symbolic(phase)
+    if choices.fold_batchnorms:
+        graph = fold_batchnorms(graph)
+    graph = choose_experts(choose_mla(graph, choices.mla), choices.experts)
     return graph if choices.bits is None else with_precision(graph, choices.bits)
 
 

@@ -124,7 +124,15 @@ def replacement(module: torch.nn.Module) -> Callable | None:
     is_norm = name.endswith(("RMSNorm", "RMSNormGated", "T5LayerNorm")) and not isinstance(module, torch.nn.RMSNorm)
     if is_norm and set(parameters) == {"weight"} and parameters["weight"].dim() == 1:
         return _rmsnorm_forward(module)
-    return None
+    return _gelu if name in _GELUS and not parameters else None
+
+
+_GELUS = frozenset({"NewGELUActivation", "FastGELUActivation", "AccurateGELUActivation", "GELUTanh", "PytorchGELUTanh"})
+"""Classes of transformers that write the tanh form of GELU out as eight element-wise operators."""
+
+
+def _gelu(x: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.gelu(x, approximate="tanh")
 
 
 @contextmanager

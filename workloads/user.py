@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from workloads import catalog, serialize
-from workloads.errors import UserError, did_you_mean
+from workloads.errors import UserError, UserModelError, did_you_mean
 from workloads.graph import OperatorGraph
 from workloads.inline import is_inline, parse_inline, parse_ops_file
 from workloads.inline_kinds import KINDS
@@ -28,10 +28,6 @@ from workloads.model import Model
 
 _FUNCTION = re.compile(r"(?P<file>.+\.py):(?P<function>[A-Za-z_]\w*)")
 _FORMS = "a catalog name, an inline operator, file.py:function, a config.json or a saved graph"
-
-
-class UserModelError(UserError):
-    """The user's own model cannot be read, executed or traced."""
 
 
 class MissingExtraError(UserError):

@@ -18,10 +18,9 @@ from typing import Any
 
 import torch
 
-from workloads.errors import did_you_mean
+from workloads.errors import UserModelError, did_you_mean
 from workloads.graph import OperatorGraph
 from workloads.trace import trace
-from workloads.user import UserModelError
 
 _MODULE_NAME = "hwsim_user_model"
 Axes = dict[int, dict[int, str]]

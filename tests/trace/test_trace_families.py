@@ -109,3 +109,17 @@ def test_whisper_decodes_over_its_encoder_length():
 def test_a_phase_that_a_model_lacks_is_a_clear_error():
     with pytest.raises(TraceError, match="no phase 'decode'; it has forward"):
         trace_config(ResNetConfig(), name="test", phases=("decode",))
+
+
+def test_a_gelu_written_out_by_a_transformers_class_is_one_operator() -> None:
+    config = {
+        "model_type": "gpt2",
+        "n_layer": 2,
+        "n_embd": 64,
+        "n_head": 4,
+        "vocab_size": 100,
+        "activation_function": "gelu_new",
+    }
+    kinds = [op.kind for _, op in trace_config(config, name="tiny", phases=("decode",))["decode"].walk()]
+    assert kinds.count("gelu") == 1
+    assert "tanh" not in kinds

@@ -8,11 +8,11 @@ from click.testing import CliRunner
 
 from workloads import catalog, commands, serialize, user
 from workloads.catalog import UnknownModelError
-from workloads.errors import UserError
+from workloads.errors import UserError, UserModelError
 from workloads.graph import graph_macs
 from workloads.inline import parse_inline
 from workloads.model import bind_model
-from workloads.user import MissingExtraError, UserModelError, open_model, open_models
+from workloads.user import MissingExtraError, open_model, open_models
 
 
 def test_inline_operators_files_of_them_and_saved_graphs_open(tmp_path: Path):
