@@ -25,7 +25,7 @@ def main(data: Path, record: bool) -> None:
     found = list(results(choose(all_groups(), GROUPS), Request(data)))
     for row, result in zip(summary_rows(found), found, strict=True):
         name, rows, mean, _, worst, _, bias, *_ = row
-        print(f"{name:32} {rows:>6} {mean:>6} {worst:>6} {bias:>6} {result.remark}")
+        print(f"{name:36} {rows:>6} {mean:>6} {worst:>6} {bias:>6} {result.remark}")
     print(f"columns: {', '.join(PARTS)}")
     if record:
         RECORDED.write_text(recorded_text(found, datetime.date.today().isoformat()), encoding="utf-8")

@@ -28,6 +28,12 @@ LEGEND = (
 )
 
 
+NOT_COVERED = (
+    "Not compared with any measurement yet: GPUs newer than the A100 and A40, fused attention, the norms, rotations and "
+    "gated activations of serving frameworks, whole networks on a GPU, and the energy of GPUs and TPUs."
+)
+
+
 def number(value: float) -> str:
     """A whole number in full, any other with four digits."""
     if value == int(value) and abs(value) < 1e15:
@@ -38,7 +44,9 @@ def number(value: float) -> str:
 def percent(fraction: float, sign: str = "") -> str:
     """A fraction as percent with one decimal, two where it is small."""
     value = 100 * fraction
-    return f"{value:{sign}.{2 if 0 < abs(value) < 1 else 1}f}" if value else "0"
+    if abs(value) < 0.005:
+        return "0.00" if value else "0"
+    return f"{value:{sign}.{2 if abs(value) < 1 else 1}f}"
 
 
 def case_rows(result: Result) -> tuple[tuple[str, ...], Rows]:
@@ -71,10 +79,10 @@ def summary_rows(results: Sequence[Result]) -> Rows:
 def total_line(result: Result) -> str:
     """The errors of a group in a sentence."""
     count, mean, worst, bias = _errors(result.errors)
-    remark = f", {result.remark}" if result.remark else ""
+    remark = f"; {result.remark}" if result.remark else ""
     when = f"; recorded {result.recorded}, the measurements do not come with the program" if result.recorded else ""
     bound = f"bounds {percent(result.bound.mean)} % and {percent(result.bound.worst)} % of {result.bound.measured}"
-    return f"{count} rows{remark}: mean error {mean} %, worst {worst} %, bias {bias} % ({bound}){when}"
+    return f"{count} rows: mean error {mean} %, worst {worst} %, bias {bias} % ({bound}){when}{remark}"
 
 
 def show(results: Sequence[Result], console: Console) -> None:
@@ -119,6 +127,7 @@ def _document(results: Sequence[Result]) -> Iterator[str]:
         "says how things are counted.",
         "",
     )
+    yield from (NOT_COVERED, "")
     yield from _markdown_table(SUMMARY[:-1], [row[:-1] for row in summary_rows(results)])
     for result in results:
         yield from ("", f"## {result.group.title}", "", f"`{result.group.name}`: {total_line(result)}.", "")

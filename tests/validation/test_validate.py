@@ -104,4 +104,4 @@ def test_errors_keep_sign_in_the_bias_only() -> None:
     errors = errors_of(cases)
     assert (errors.rows, errors.mean, errors.worst, errors.bias) == pytest.approx((2, 0.15, 0.2, 0.05))
     assert [number(value) for value in (1234567.0, 0.12345, 43210.6)] == ["1,234,567", "0.1235", "43,211"]
-    assert [percent(value) for value in (0.0, 0.0021, 0.064)] == ["0", "0.21", "6.4"]
+    assert [percent(value) for value in (0.0, 1e-6, 0.0021, 0.064)] == ["0", "0.00", "0.21", "6.4"]

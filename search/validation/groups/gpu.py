@@ -36,7 +36,7 @@ def _held_out(clock: str, measured: MeasuredSet, request: Request) -> Found | No
     if samples is None:
         return None
     constants = held_out()[clock][gpu_family(measured)]
-    remark = ", ".join(f"{name} {value:g}" for name, value in constants.items())
+    remark = "constants: " + ", ".join(f"{name} {value:g}" for name, value in constants.items())
     return Found(cases_of(measured, samples, gpu_of(measured, changes_of(measured, constants))), remark)
 
 
