@@ -124,7 +124,11 @@ def samples_of(measured: MeasuredSet, request: Request) -> tuple[Sample, ...] | 
     file = request.data / measured.file
     if not file.is_file():
         return None
-    samples = _samples(measured.reader, file)
+    return _samples(measured.reader, file)
+
+
+def thinned(samples: Sequence[Sample], request: Request) -> Sequence[Sample]:
+    """Every so many-th sample of a large set, all of a small one."""
     return samples[:: request.every] if len(samples) > LARGE else samples
 
 
@@ -165,8 +169,8 @@ def cases_of(measured: MeasuredSet, samples: Sequence[Sample], gpu: Gpu) -> tupl
     )
 
 
-def calibrate(measured: MeasuredSet, samples: Sequence[Sample], shapes: int = 12) -> tuple[float, tuple[Case, ...]]:
-    """The best clock fraction on a few shapes, in steps of 0.01, and the cases of all other samples with it.
+def calibrate(measured: MeasuredSet, samples: Sequence[Sample], shapes: int = 12) -> tuple[float, tuple[Sample, ...]]:
+    """The best clock fraction on a few shapes, in steps of 0.01, and all other samples, the quickest first.
 
     The shapes are spread evenly over the slower 70 %: the quickest ones depend on launches, not on the clock.
     """
@@ -178,5 +182,4 @@ def calibrate(measured: MeasuredSet, samples: Sequence[Sample], shapes: int = 12
         return gpu_of(measured, {"clock_fraction": fraction})
 
     best = min((step / 100 for step in range(50, 101)), key=lambda f: errors_of(cases_of(measured, train, at(f))).mean)
-    held_out = [sample for i, sample in enumerate(ordered) if i not in chosen]
-    return best, cases_of(measured, held_out, at(best))
+    return best, tuple(sample for i, sample in enumerate(ordered) if i not in chosen)

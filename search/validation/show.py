@@ -29,8 +29,8 @@ LEGEND = (
 
 
 NOT_COVERED = (
-    "Not compared with any measurement yet: GPUs newer than the A100 and A40, fused attention, the norms, rotations and "
-    "gated activations of serving frameworks, whole networks on a GPU, and the energy of GPUs and TPUs."
+    "Not compared with any measurement yet: GPUs newer than the A100 and A40, fused attention, the norms, rotations "
+    "and gated activations of serving frameworks, whole networks on a GPU, and the energy of GPUs and TPUs."
 )
 
 

@@ -19,8 +19,8 @@ GROUPS = {group.name: group for group in choose(all_groups(), SOURCES)}
 
 @pytest.fixture
 def request_(reference: Path) -> Request:
-    """Every fifth row of the large sets, which have four layers in turn; all rows of the others."""
-    return Request(reference / "measured", every=5)
+    """Every seventh row of the large sets, which have four layers in turn; all rows of the others."""
+    return Request(reference / "measured", every=7)
 
 
 def _set(name: str) -> MeasuredSet:
@@ -58,8 +58,8 @@ def test_one_clock_fraction_brings_the_a100_under_seven_percent(name: str) -> No
 def test_calibration_does_not_report_the_shapes_it_was_made_on(request_: Request) -> None:
     measured = _set("t4-deepbench")
     samples = _samples(measured, request_)
-    _, cases = calibrate(measured, samples)
-    assert len(cases) == len(samples) - 12
+    _, others = calibrate(measured, samples)
+    assert len(others) == len(samples) - 12
 
 
 def test_a_deliberately_wrong_clock_is_noticed(request_: Request) -> None:
@@ -73,6 +73,6 @@ def test_the_pcie_card_fits_the_vidur_layers_better_than_the_sxm_one(request_: R
     for name in ("a100-llama-2-7b", "a100-llama-3-8b"):
         pcie = _set(name)
         sxm = replace(pcie, chip="a100_80gb_sxm")
-        samples = _samples(pcie, request_)[::3]
+        samples = _samples(pcie, request_)[::21]
         errors = {chip.chip: errors_of(cases_of(chip, samples, gpu_of(chip))).mean for chip in (pcie, sxm)}
         assert errors["a100_80gb_pcie"] + 0.02 < errors["a100_80gb_sxm"]
