@@ -31,6 +31,7 @@ def chips(names: tuple[str, ...], as_json: bool) -> None:
 
 def _facts(chip: Chip) -> dict[str, Any]:
     """What is worth listing of a chip, in SI units."""
+    from hwsim.peak import peak_operations
     from hwsim.sources import status_counts
 
     return {
@@ -39,7 +40,7 @@ def _facts(chip: Chip) -> dict[str, Any]:
         "node_metres": chip.technology.node,
         "clock_hertz": chip.clock_hertz,
         "units": {name: {"kind": unit.kind, "count": unit.count} for name, unit in chip.units.items()},
-        "peak_operations_per_second": {str(bits): _peak(chip, bits) for bits in _PEAK_BITS},
+        "peak_operations_per_second": {str(bits): peak_operations(chip, bits) for bits in _PEAK_BITS},
         "memories": {
             name: {"size_bytes": memory.size * memory.instances, "bandwidth_bytes_per_second": memory.bandwidth}
             for name, memory in chip.memories.items()
@@ -47,17 +48,6 @@ def _facts(chip: Chip) -> dict[str, Any]:
         "tdp_watts": chip.package.tdp,
         "numbers": dict(status_counts(chip)),
     }
-
-
-def _peak(chip: Chip, bits: int) -> float:
-    """Operations per second of a large matrix product (a multiply-accumulate is two) on the fastest unit."""
-    from hwsim.units.registry import build_unit
-    from workloads.inline import parse_inline
-
-    graph = parse_inline(f"matmul:m=4096,n=4096,k=4096,bits={bits}")
-    op = graph.segments[0].ops[0]
-    units = [build_unit(name, chip) for name in chip.units]
-    return 2 * max(unit.peak_operations(op, graph.by_name) for unit in units if not unit.refuses(op, graph.by_name))
 
 
 def _print_table(rows: Sequence[dict[str, Any]]) -> None:

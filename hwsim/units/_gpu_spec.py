@@ -34,9 +34,10 @@ class GpuSpec(UnitSpec):
     """A GPU in the terms of its data sheet; the constants from ``launch_overhead`` on are the same for all GPUs.
 
     Those constants are empirical: chosen once on measured matrix products of five GPUs (A100, A40, V100, T4 and the
-    A100 of another laboratory; errors in benchmarks/gpu_error.py), so their status is ``derived``. Energies of
-    registers, shared memory and L2: AttAcc (ASPLOS 2024), configuration in its repository. Instruction overheads:
-    W. Dally, DAC 2021 keynote (20 % of a matrix instruction's arithmetic, 20 times that of one half-precision FMA).
+    A100 of another laboratory; errors, also on GPUs left out, in docs/validation.md), so their status is ``derived``.
+    Energies of registers, shared memory and L2: AttAcc (ASPLOS 2024), configuration in its repository. Instruction
+    overheads: W. Dally, DAC 2021 keynote (20 % of a matrix instruction's arithmetic, 20 times that of one
+    half-precision FMA).
 
     Attributes:
         path: the memory that holds the model (``[hbm]``); its bandwidth is the data sheet's peak, because

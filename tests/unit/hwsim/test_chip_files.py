@@ -12,11 +12,13 @@ from hwsim.config import chip_names, load_chip
 from hwsim.cost import dollars_per_million
 from hwsim.sources import status_counts, uncovered_keys, unused_source_keys
 from hwsim.technology import memory_energy, static_power_watts
+from search.validation.groups.peaks import SHEETS
 from workloads.errors import UserError
 
 EXPECTED = {
     "tpu_v1", "tpu_v4i", "eyeriss", "simba_like", "gemmini", "scalesim_os", "scalesim_ws", "scalesim_is",
-    "a100_80gb_sxm", "h100_sxm", "v100s", "t4", "titan_xp", "orin_nano", "xeon_8480",
+    "a100_80gb_pcie", "a100_80gb_sxm", "a40", "h100_sxm", "v100_sxm2", "v100s", "t4", "titan_xp", "orin_nano",
+    "xeon_8480",
 }  # fmt: skip
 
 
@@ -42,30 +44,22 @@ def test_every_memory_has_an_energy_and_the_chip_a_static_power(name: str) -> No
     assert 0 <= static_power_watts(chip) <= (chip.package.tdp or 1.0)
 
 
-# Dense peaks of the data sheets in 10^12 operations per second, at 16 and 8 bits.
-PEAKS = {
-    "tpu_v1": (None, 92), "tpu_v4i": (138, 138), "simba_like": (None, 4.01), "a100_80gb_sxm": (312, 624),
-    "h100_sxm": (989.4, 1978.9), "v100s": (130.8, None), "t4": (65.1, 130), "titan_xp": (12.15, 48.6),
-    "orin_nano": (None, 20),
-}  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def listed() -> dict[str, dict[str, object]]:
     result = CliRunner().invoke(chips, ["--json"], catch_exceptions=False)
     return {row["name"]: row for row in json.loads(result.output)}
 
 
-@pytest.mark.parametrize("name", PEAKS)
-def test_the_peak_is_that_of_the_data_sheet(name: str, listed: dict[str, dict[str, object]]) -> None:
+@pytest.mark.parametrize("name", SHEETS)
+def test_the_listed_peak_is_that_of_the_data_sheet(name: str, listed: dict[str, dict[str, object]]) -> None:
     peaks = listed[name]["peak_operations_per_second"]
     assert isinstance(peaks, dict)
-    for bits, published in zip(("16", "8"), PEAKS[name], strict=True):
-        if published is not None:
-            assert peaks[bits] / 1e12 == pytest.approx(published, rel=0.03)
+    for bits, published in SHEETS[name].peaks.items():
+        assert peaks[str(bits)] / 1e12 == pytest.approx(published, rel=0.03)
 
 
 LISTED_GPUS = {
+    "a40": "A40 PCIe",
     "v100s": "Tesla V100S PCIe 32 GB", "t4": "Tesla T4", "titan_xp": "TITAN Xp", "orin_nano": "Jetson Orin Nano 8 GB",
 }  # fmt: skip
 
