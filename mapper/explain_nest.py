@@ -51,7 +51,7 @@ class LevelView:
 def mapping_levels(
     machine: Machine, entry: Entry, nest: Nest
 ) -> tuple[tuple[LevelView, ...], tuple[tuple[str, int], ...]]:
-    """The memories of a mapping with their tiles and loops, outermost first; and the extents its unit takes at a time."""
+    """The memories of a mapping with tiles and loops, outermost first; and the extents its unit takes at a time."""
     names = operand_tensors(entry.op)
     enclosing = nest.full
     views: list[LevelView] = []

@@ -186,7 +186,7 @@ class SystolicArray:
             yield Shape(ceil(shape.batch, batch), ceil(shape.m, m), ceil(shape.n, n), shape.k)
 
     def factors(self, nest: Nest, inner: tuple[Level, ...]) -> tuple[Factor, ...]:
-        """Elements at work while operands stream; streaming over all that the array does; memories keeping up with it."""
+        """Elements at work while operands stream; streaming over all the array does; memories that keep up with it."""
         shape, rate = _shape_of(nest, nest.full), nest_rate(self.spec.rates, nest)
         part = min(self._parts(shape), key=lambda part: float(gemm_cycles(self.spec, part, rate)))
         folds, stream = folds_and_stream(self.spec, part, rate)
