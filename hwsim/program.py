@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from hwsim.busy import Busy, BusySnapshot, no_work
 from hwsim.engine import Task
 
 LONGEST_PERIOD = 3
@@ -87,12 +88,13 @@ class Played:
 
 @dataclass(slots=True)
 class State:
-    """Where a program stands: times of registers and resources, remembered stores, and the time of every operator."""
+    """Where a program stands: times of registers and resources, remembered stores, time and work of every operator."""
 
     registers: list[int]
     free_at: list[int]
     pending: list[Defer | None]
     ops: list[int]
+    busy: Busy
     horizon: int = 0
     marked: int = 0
     played: list[Played] = field(default_factory=list)
@@ -119,9 +121,11 @@ def run(nodes: tuple[Node, ...], size: Size, record: int = 0) -> State:
         record: at most so many tasks are recorded for a timeline.
 
     Returns:
-        The final state; ``horizon`` is the makespan, ``ops`` the time of every operator (they add up to the makespan).
+        The final state; ``horizon`` is the makespan, ``ops`` the time of every operator (they add up to the makespan),
+        ``busy`` how long each resource works for and during each operator.
     """
-    state = State([0] * size.registers, [0] * size.resources, [None] * size.slots, [0] * size.ops, record=record)
+    busy = no_work(size.ops, size.resources)
+    state = State([0] * size.registers, [0] * size.resources, [None] * size.slots, [0] * size.ops, busy, record=record)
     _play(nodes, state)
     return state
 
@@ -145,6 +149,7 @@ def _play(nodes: tuple[Node, ...], state: State) -> None:
         else:
             state.ops[node.index] += state.horizon - state.marked
             state.marked = state.horizon
+            state.busy.mark(node.index)
 
 
 def _start(node: Run, state: State) -> None:
@@ -156,6 +161,7 @@ def _start(node: Run, state: State) -> None:
     state.free_at[node.resource] = finish
     registers[node.sets] = finish + node.delay
     state.horizon = max(state.horizon, finish)
+    state.busy.task(node.resource, start, finish, state.marked)
     state.steps += 1
     if len(state.played) < state.record and node.duration:
         state.played.append(Played(node.resource, node.name, start, finish, 1))
@@ -203,6 +209,7 @@ class _Snapshot:
     times: tuple[int, ...]
     pending: tuple[Defer | None, ...]
     ops: tuple[int, ...]
+    busy: BusySnapshot
 
 
 def _snapshot(state: State, written: _Written) -> _Snapshot:
@@ -211,7 +218,8 @@ def _snapshot(state: State, written: _Written) -> _Snapshot:
     times.append(state.horizon)
     if written.ops:
         times.append(state.marked)
-    return _Snapshot(tuple(times), tuple(state.pending), tuple(state.ops[index] for index in written.ops))
+    ops = tuple(state.ops[index] for index in written.ops)
+    return _Snapshot(tuple(times), tuple(state.pending), ops, state.busy.snapshot(written.ops))
 
 
 def _repeat(node: Repeat, state: State) -> None:
@@ -243,13 +251,14 @@ def _period(history: list[_Snapshot]) -> int:
     ``history`` starts with the state before the first iteration. The earlier of the two states compared must itself
     come
     after a whole period of iterations that found the same stores pending: only then has every constant that could still
-    delay the body had its say in both.
+    delay the body had its say in both. Nor may a task still run before the last mark, which does not move with them.
     """
     for period in range(1, min((len(history) - 1) // 2, LONGEST_PERIOD) + 1):
         now, before = history[-1], history[-1 - period]
         shift = now.times[0] - before.times[0]
         stores_equal = all(history[-1 - k].pending == history[-1 - k - period].pending for k in range(period + 1))
-        if stores_equal and all(new - old == shift for new, old in zip(now.times, before.times, strict=True)):
+        steady = stores_equal and now.busy.early == before.busy.early
+        if steady and all(new - old == shift for new, old in zip(now.times, before.times, strict=True)):
             return period
     return 0
 
@@ -265,6 +274,7 @@ def _skip(state: State, written: _Written, before: _Snapshot, now: _Snapshot, ro
         state.marked += shift
     for index, new, old in zip(written.ops, now.ops, before.ops, strict=True):
         state.ops[index] += rounds * (new - old)
+    state.busy.skip(written.ops, before.busy, now.busy, rounds)
 
 
 def _mark_repeats(state: State, recorded: int, rounds: int) -> None:

@@ -32,8 +32,31 @@ class Entry:
     repeats: int
 
 
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """A report with what it was made from.
+
+    Attributes:
+        machine: the chip made ready.
+        entries: the steps of the schedule, in the order of the report's operators.
+        own_seconds: per step and resource of the machine, how long the step's own tasks occupy it, all repetitions.
+        within_seconds: the same for whatever occupies it between the end of the step before and the end of this one.
+    """
+
+    report: Report
+    machine: Machine
+    entries: tuple[Entry, ...]
+    own_seconds: tuple[tuple[float, ...], ...]
+    within_seconds: tuple[tuple[float, ...], ...]
+
+
 def simulate(graph: OperatorGraph, schedule: Schedule, chip: Chip, machine: Machine | None = None) -> Report:
-    """Play a schedule.
+    """Play a schedule; see ``play_schedule`` for the arguments and what is raised."""
+    return play_schedule(graph, schedule, chip, machine).report
+
+
+def play_schedule(graph: OperatorGraph, schedule: Schedule, chip: Chip, machine: Machine | None = None) -> Simulation:
+    """Play a schedule and keep what explains the report.
 
     Args:
         graph: bound operator graph.
@@ -55,7 +78,13 @@ def simulate(graph: OperatorGraph, schedule: Schedule, chip: Chip, machine: Mach
         raise BoundError(
             f"{graph.model} on {chip.name}: {report.seconds} s is below the bound {report.bounds.seconds} s"
         )
-    return report
+    own, within = (_in_seconds(rows, chip) for rows in (state.busy.own, state.busy.within))
+    return Simulation(report, machine, tuple(entries), own, within)
+
+
+def _in_seconds(rows: Sequence[Sequence[int]], chip: Chip) -> tuple[tuple[float, ...], ...]:
+    per_second = chip.clock_hertz * TICKS_PER_CYCLE
+    return tuple(tuple(ticks / per_second for ticks in row) for row in rows)
 
 
 def build_program(graph: OperatorGraph, schedule: Schedule, machine: Machine) -> tuple[tuple[Node, ...], list[Entry]]:

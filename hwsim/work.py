@@ -84,7 +84,7 @@ def _contraction_work(machine: Machine, unit: ArrayUnit, op: Op, step: Step, ten
     names = operand_tensors(op)
     outer = machine.outer(unit.name)
     resident: frozenset[Operand] = frozenset(role for role in OPERANDS if names[role] in step.mapping.resident)
-    counted = _without_resident(levels, outer, resident)
+    counted = without_resident(levels, outer, resident)
     rows = unit.traffic(nest, counted)
     direct = levels[0].memory != outer or len(levels) == 1
     inner = levels if direct else levels[1:]
@@ -133,7 +133,8 @@ def _busy_ticks(tiling: Tiling) -> int:
     return total
 
 
-def _without_resident(levels: Sequence[Level], outer: str, resident: frozenset[Operand]) -> tuple[Level, ...]:
+def without_resident(levels: Sequence[Level], outer: str, resident: frozenset[Operand]) -> tuple[Level, ...]:
+    """The levels with the outer memory no longer keeping what is resident, so that it causes no traffic there."""
     return tuple(
         replace(level, keeps=tuple(role for role in level.keeps if role not in resident))
         if level.memory == outer

@@ -93,12 +93,17 @@ def estimate_model(
     """The report of an opened model; see ``estimate``."""
     if phase == "generate":
         return _generate(estimator, model, choices, prompt or 1, output or 1)
-    graph = bind_model(model, phase, choices)
-    if choices.bits is not None:
-        return estimator.report(graph)
-    graph, warnings = native_precision(estimator, graph)
+    graph, warnings = bound_graph(estimator, model, choices, phase)
     report = estimator.report(graph)
     return replace(report, warnings=(*report.warnings, *warnings))
+
+
+def bound_graph(
+    estimator: Estimator, model: Model, choices: Choices, phase: str | None
+) -> tuple[OperatorGraph, tuple[str, ...]]:
+    """The graph of one phase at the precision it is estimated with, and a warning where that was not the user's."""
+    graph = bind_model(model, phase, choices)
+    return (graph, ()) if choices.bits is not None else native_precision(estimator, graph)
 
 
 def native_precision(estimator: Estimator, graph: OperatorGraph) -> tuple[OperatorGraph, tuple[str, ...]]:

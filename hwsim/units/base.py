@@ -51,6 +51,14 @@ class Kernel:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """Part of a utilization, 0..1: the product of an operator's factors is what it reaches of the unit's peak."""
+
+    name: str
+    value: float
+
+
 class Unit(Protocol):
     """Common to all units."""
 
@@ -98,6 +106,15 @@ class ArrayUnit(Unit, Protocol):
 
     def actions(self, nest: Nest, levels: Sequence[Level]) -> tuple[Action, ...]:
         """Energy of the computation itself for the whole nest (MACs, registers, networks), memories excluded."""
+        ...
+
+
+@runtime_checkable
+class Accountable(Protocol):
+    """An array that can say where its utilization goes; optional."""
+
+    def factors(self, nest: Nest, inner: tuple[Level, ...]) -> tuple[Factor, ...]:
+        """Factors whose product is (points / peak rate) / ``tile_cycles`` for the whole nest as one tile."""
         ...
 
 

@@ -34,8 +34,8 @@ from hwsim.units._spatial_options import (
     unrollings,
     write_levels,
 )
-from hwsim.units._spatial_time import Inner, Wiring, read_inner, shared_bits, tile_time
-from hwsim.units.base import Action
+from hwsim.units._spatial_time import Inner, Wiring, compute_cycles, read_inner, shared_bits, tile_time
+from hwsim.units.base import Action, Factor
 from hwsim.units.registry import unit_kind
 from workloads.graph import Op, Tensor
 
@@ -271,6 +271,17 @@ class SpatialArray:
             return [extents]
         gemm = gemm_of(nest)
         return [{**extents, dim: -(-extents[dim] // count)} for dim in (*gemm.batch, *gemm.m, *gemm.n)] or [extents]
+
+    def factors(self, nest: Nest, inner: tuple[Level, ...]) -> tuple[Factor, ...]:
+        """Lanes at work while the array computes, and computing over computing with networks and shared memory."""
+        walk, rate = read_inner(nest, inner), nest_rate(self.spec.rates, nest)
+        steps = min(float(compute_cycles(nest, walk, part, rate)) for part in self._parts(nest, nest.full))
+        lanes = self.spec.rows * self.spec.columns * self.spec.count
+        ideal = nest.active_points / nest.density / (lanes * rate)
+        return (
+            Factor("lanes in use", ideal / steps),
+            Factor("networks and shared memory", steps * nest.density / self.tile_cycles(nest, inner, nest.full)),
+        )
 
     def traffic(self, nest: Nest, levels: Sequence[Level]) -> tuple[Traffic, ...]:
         """Access counts; overlapping windows are shared only inside the array, and gated reads do not happen."""

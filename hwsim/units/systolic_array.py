@@ -26,7 +26,7 @@ from hwsim.quantity import JoulesPerOp
 from hwsim.schedule import Level
 from hwsim.technology import register_energy_per_bit
 from hwsim.units._mac import Rates, mac_action, nest_rate, operand_bits, rate_at, refuse_contraction
-from hwsim.units.base import Action
+from hwsim.units.base import Action, Factor
 from hwsim.units.registry import unit_kind
 from workloads.graph import Op, Tensor
 
@@ -80,6 +80,17 @@ def gemm_cycles(spec: SystolicArraySpec, shape: Shape, rate: float = 1.0) -> Any
 
     Source: see the module.
     """
+    folds, stream = folds_and_stream(spec, shape, rate)
+    skew = spec.rows + spec.columns - 2
+    load = 0 if spec.dataflow == "os" else spec.rows
+    period = stream if spec.hide_fill else stream + skew
+    if spec.weight_double_buffer:
+        return load + (folds - 1) * np.maximum(period, load) + stream + skew
+    return folds * (period + load) + (skew if spec.hide_fill else 0)
+
+
+def folds_and_stream(spec: SystolicArraySpec, shape: Shape, rate: float) -> tuple[Any, Any]:
+    """How often the array is filled for a batch of products, and the cycles that operands stream through each time."""
     rows, columns, stream = {
         "os": (shape.m, shape.n, shape.k),
         "ws": (shape.k, shape.n, shape.m),
@@ -91,13 +102,7 @@ def gemm_cycles(spec: SystolicArraySpec, shape: Shape, rate: float = 1.0) -> Any
         rows = ceil(rows, rate)
     else:
         stream = ceil(stream, rate)
-    folds = shape.batch * ceil(rows, spec.rows) * ceil(columns, spec.columns)
-    skew = spec.rows + spec.columns - 2
-    load = 0 if spec.dataflow == "os" else spec.rows
-    period = stream if spec.hide_fill else stream + skew
-    if spec.weight_double_buffer:
-        return load + (folds - 1) * np.maximum(period, load) + stream + skew
-    return folds * (period + load) + (skew if spec.hide_fill else 0)
+    return shape.batch * ceil(rows, spec.rows) * ceil(columns, spec.columns), stream
 
 
 def ceil(value: Any, divisor: float) -> Any:
@@ -164,12 +169,9 @@ class SystolicArray:
         The memories that feed the array limit it by their bandwidth; partial sums are read back for all but the first
         fold along K.
         """
-        gemm = gemm_of(nest)
-        shape = Shape(*(product(dims, extents) for dims in (gemm.batch, gemm.m, gemm.n, gemm.k)))
-        rate = nest_rate(self.spec.rates, nest)
+        shape, rate = _shape_of(nest, extents), nest_rate(self.spec.rates, nest)
         cycles: Any = None
-        for batch, m, n in self._splits:
-            part = Shape(ceil(shape.batch, batch), ceil(shape.m, m), ceil(shape.n, n), shape.k)
+        for part in self._parts(shape):
             candidate = gemm_cycles(self.spec, part, rate)
             cycles = candidate if cycles is None else np.minimum(cycles, candidate)
         cycles = np.maximum(cycles, self._memory_cycles(nest, shape, rate))
@@ -177,6 +179,24 @@ class SystolicArray:
             cycles = np.ceil(cycles * nest.density)
         cycles = np.asarray(cycles).astype(np.int64)
         return cycles if np.ndim(cycles) else int(cycles)
+
+    def _parts(self, shape: Shape) -> Iterator[Shape]:
+        """One copy's share for every way to split a batch of products among the copies."""
+        for batch, m, n in self._splits:
+            yield Shape(ceil(shape.batch, batch), ceil(shape.m, m), ceil(shape.n, n), shape.k)
+
+    def factors(self, nest: Nest, inner: tuple[Level, ...]) -> tuple[Factor, ...]:
+        """Elements at work while operands stream; streaming over all the array does; memories that keep up with it."""
+        shape, rate = _shape_of(nest, nest.full), nest_rate(self.spec.rates, nest)
+        part = min(self._parts(shape), key=lambda part: float(gemm_cycles(self.spec, part, rate)))
+        folds, stream = folds_and_stream(self.spec, part, rate)
+        ideal = nest.active_points / nest.density / (self.spec.rows * self.spec.columns * self.spec.count * rate)
+        cycles = float(gemm_cycles(self.spec, part, rate))
+        return (
+            Factor("elements in use", ideal / float(folds * stream)),
+            Factor("loads, fill and drain of the array", float(folds * stream) / cycles),
+            Factor("memories feeding the array", cycles * nest.density / self.tile_cycles(nest, inner, nest.full)),
+        )
 
     def _memory_cycles(self, nest: Nest, shape: Shape, rate: float) -> Any:
         """Cycles that the memories next to the array need for one tile."""
@@ -234,6 +254,11 @@ class SystolicArray:
             mac_action(self.name, self._chip, nest, self.spec.floating, self.spec.mac_energy),
             Action(self.name, "pipeline register bit", bits, per_bit),
         )
+
+
+def _shape_of(nest: Nest, extents: Mapping[str, Any]) -> Shape:
+    gemm = gemm_of(nest)
+    return Shape(*(product(dims, extents) for dims in (gemm.batch, gemm.m, gemm.n, gemm.k)))
 
 
 def _sum_of_accesses(

@@ -1,0 +1,103 @@
+"""``hwsim explain``: why a model is as slow as it is on a chip, or one of its operators."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+import click
+
+from mapper.commands import choice_options, read_choices
+
+if TYPE_CHECKING:
+    from mapper.estimate import Estimator
+    from mapper.explain import Explanation
+    from mapper.explain_op import OperatorDetail
+    from workloads.graph import OperatorGraph
+
+
+@click.command()
+@click.argument("model")
+@click.argument("chip_name", required=False, metavar="[CHIP]")
+@click.option("--chip", help="The chip, if it is not the second argument.")
+@click.option("--op", "op_name", metavar="NAME", help="Explain this operator in full (a part of its name will do).")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the chip: units.array.rows=64.")
+@click.option("--phase", help="forward, prefill or decode. [default: decode for LMs, else forward]")
+@choice_options
+@click.option("--allow-unknown", is_flag=True, help="Count unknown operators as traffic only, with a warning.")
+@click.option("--json", "json_path", metavar="FILE", help="Write the explanation as JSON; - is standard output.")
+def explain(
+    model: str,
+    chip_name: str | None,
+    chip: str | None,
+    op_name: str | None,
+    changes: tuple[str, ...],
+    phase: str | None,
+    batch: int,
+    context: int | None,
+    bits: str | None,
+    mla: str,
+    experts: str,
+    mapper: str,
+    allow_unknown: bool,
+    json_path: str | None,
+) -> None:
+    """Explain why MODEL takes as long as it does on CHIP.
+
+    Splits the time into causes, shows which resource is busy when, names the operators that lose most time, and
+    simulates the same schedule with each resource made faster. With --op: one operator's mapping as a loop nest.
+    """
+    from hwsim.config import load_chip
+    from hwsim.output import SCHEMA, check_writable, json_text, write_outputs
+    from mapper.estimate import bound_graph, make_estimator
+    from workloads.user import open_model
+
+    check_writable([json_path] if json_path else [])
+    choices = read_choices(batch, context, bits, mla, experts)
+    if phase == "generate":
+        raise click.UsageError("a generation is many runs; explain one of them with --phase prefill or --phase decode")
+    if model.startswith("@"):
+        raise click.UsageError(
+            "a list of operators has no single explanation; explain one operator, such as matmul:..."
+        )
+    estimator = make_estimator(load_chip(_chosen(chip_name, chip), changes), mapper)
+    graph, warnings = bound_graph(estimator, open_model(model, allow_unknown), choices, phase)
+    found = _explained(estimator, graph, warnings, op_name)
+    text = json_text({"schema": SCHEMA, **asdict(found)}) if json_path else ""
+    if not write_outputs({json_path: text} if json_path else {}):
+        _print(found)
+
+
+def _chosen(argument: str | None, option: str | None) -> str:
+    if (argument is None) == (option is None):
+        raise click.UsageError("name one chip, as in `hwsim explain resnet-50 eyeriss` or with --chip")
+    return argument or option or ""
+
+
+def _explained(
+    estimator: Estimator, graph: OperatorGraph, warnings: tuple[str, ...], op_name: str | None
+) -> Explanation | OperatorDetail:
+    from hwsim.simulation import play_schedule
+    from mapper.explain import explain_simulation
+    from mapper.explain_op import explain_operator, find_operator
+    from mapper.graph import map_with
+
+    schedule = map_with(estimator.search, graph)
+    simulation = play_schedule(graph, schedule, estimator.chip, estimator.search.machine)
+    if op_name is not None:
+        return explain_operator(graph, schedule, simulation, find_operator(simulation, op_name))
+    found = explain_simulation(graph, schedule, simulation)
+    return replace(found, warnings=(*found.warnings, *warnings))
+
+
+def _print(found: Explanation | OperatorDetail) -> None:
+    from rich.console import Console
+
+    from mapper.explain_op import OperatorDetail
+    from mapper.explain_show import show_detail, show_explanation
+
+    console = Console(highlight=False)
+    if isinstance(found, OperatorDetail):
+        show_detail(found, console)
+    else:
+        show_explanation(found, console)
