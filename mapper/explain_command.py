@@ -36,8 +36,10 @@ def explain(
     batch: int,
     context: int | None,
     bits: str | None,
+    zeros: str | None,
     mla: str,
     experts: str,
+    fold: bool,
     mapper: str,
     allow_unknown: bool,
     json_path: str | None,
@@ -53,7 +55,7 @@ def explain(
     from workloads.user import open_model
 
     check_writable([json_path] if json_path else [])
-    choices = read_choices(batch, context, bits, mla, experts)
+    choices = read_choices(batch, context, bits, zeros, mla, experts, fold)
     if phase == "generate":
         raise click.UsageError("a generation is many runs; explain one of them with --phase prefill or --phase decode")
     if model.startswith("@"):
