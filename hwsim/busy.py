@@ -39,12 +39,6 @@ class Busy:
     early: list[int]
     last: int = field(default=0)
 
-    def task(self, resource: int, start: int, finish: int, marked: int) -> None:
-        """Count one task; ``marked`` is when the window began."""
-        self.open[resource] += finish - start
-        if start < marked:
-            self.early[resource] += min(finish, marked) - start
-
     def mark(self, index: int) -> None:
         """Close the window of operator ``index``."""
         own, within, before = self.own[index], self.within[index], self.within[self.last]

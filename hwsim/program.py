@@ -161,7 +161,9 @@ def _start(node: Run, state: State) -> None:
     state.free_at[node.resource] = finish
     registers[node.sets] = finish + node.delay
     state.horizon = max(state.horizon, finish)
-    state.busy.task(node.resource, start, finish, state.marked)
+    state.busy.open[node.resource] += node.duration
+    if start < state.marked:
+        state.busy.early[node.resource] += min(finish, state.marked) - start
     state.steps += 1
     if len(state.played) < state.record and node.duration:
         state.played.append(Played(node.resource, node.name, start, finish, 1))

@@ -149,7 +149,7 @@ class Explanation:
     phase: str
     batch: int
     context: int
-    clock_name: str
+    clock: str
     clock_hertz: float
     cycles: int
     seconds: float
@@ -203,7 +203,7 @@ def explain_simulation(
         phase=report.phase,
         batch=report.batch,
         context=report.context,
-        clock_name=report.clock_name,
+        clock=report.clock_name,
         clock_hertz=report.clock_hertz,
         cycles=report.cycles,
         seconds=report.seconds,

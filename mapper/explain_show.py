@@ -28,7 +28,7 @@ def show_explanation(explanation: Explanation, console: Console) -> None:
     run = f"   {explanation.phase}, batch {explanation.batch:,}"
     run += f", context {explanation.context:,}" if explanation.context else ""
     console.print(Text.assemble((explanation.model, "bold"), " on ", (explanation.chip, "bold"), run))
-    clock = f"{explanation.clock_name} clock, {quantity(explanation.clock_hertz, 'Hz')}"
+    clock = f"{explanation.clock} clock, {quantity(explanation.clock_hertz, 'Hz')}"
     _print(console, f"{quantity(explanation.seconds, 's')}, {explanation.cycles:,} cycles ({clock})")
     for line in verdict(explanation):
         _print(console, line)
@@ -106,7 +106,8 @@ def show_detail(detail: OperatorDetail, console: Console) -> None:
     """Print everything about one operator."""
     time = detail.time
     source = f"   {detail.source}" if detail.source else ""
-    console.print(Text.assemble((time.name, "bold"), f"   {time.kind} on {time.unit}, {time.count:,} runs{source}"))
+    runs = f"{time.count:,} {'run' if time.count == 1 else 'runs'}"
+    console.print(Text.assemble((time.name, "bold"), f"   {time.kind} on {time.unit}, {runs}{source}"))
     loops = ", ".join(f"{name} {extent:,}" for name, extent in detail.loops) or "none of its own"
     _print(console, f"loops: {loops}; {detail.points:,} points")
     above = f", {quantity(time.lost_seconds, 's')} above its roofline" if time.lost_seconds > 0 else ""

@@ -19,18 +19,25 @@ CAUSES = {
 LEAST = 1.01
 """Ratios below this are not worth a word."""
 
+NOTABLE = 0.15
+"""Shares of the time above this are."""
+
 
 def why(row: OperatorTime) -> str:
-    """Why one operator is above its roofline, in one sentence."""
-    cause = row.causes.worst()
-    share = dict(row.causes.items())[cause] / row.seconds if row.seconds else 0.0
-    return f"{share:.0%} {CAUSES[cause]}: {_REASONS[cause](row)}"
+    """Why one operator is above its roofline: its largest cause in words, and the next if that matters too."""
+    ranked = sorted(
+        ((name, seconds / row.seconds) for name, seconds in row.causes.items() if name != "full_compute"),
+        key=lambda pair: -pair[1],
+    )
+    (cause, share), (other, rest) = ranked[0], ranked[1]
+    also = f"; {rest:.0%} {CAUSES[other]}" if rest > NOTABLE else ""
+    return f"{share:.0%} {CAUSES[cause]}: {_REASONS[cause](row)}{also}"
 
 
 def _under_utilization(row: OperatorTime) -> str:
     rate = row.causes.full_compute / row.unit_seconds if row.unit_seconds else 0.0
-    hidden = f"; the {show(row.transfer_seconds, 's')} of {row.outer} transfers hide behind it"
-    behind = hidden if row.transfer_seconds > 0.1 * row.unit_seconds else ""
+    hidden = row.transfer_seconds - row.causes.transfers - row.causes.dependencies
+    behind = f"; {show(hidden, 's')} of {row.outer} transfers hide behind it" if hidden > 0.1 * row.unit_seconds else ""
     return f"{row.unit} works {show(row.unit_seconds, 's')} at {rate:.1%} of its peak{behind}"
 
 
@@ -47,12 +54,16 @@ def _ratio(row: OperatorTime) -> str:
 
 
 def _overhead(row: OperatorTime) -> str:
-    return f"{row.count:,} runs of {show(row.causes.overhead / row.count, 's')} of launches each"
+    return f"{row.count:,} {_runs(row)} with {show(row.causes.overhead / row.count, 's')} of launches each"
+
+
+def _runs(row: OperatorTime) -> str:
+    return "run" if row.count == 1 else "runs"
 
 
 def _dependencies(row: OperatorTime) -> str:
     each = show(row.causes.dependencies / row.count, "s")
-    return f"{row.unit} waits {each} in each of {row.count:,} runs for first loads, last stores or a free buffer"
+    return f"in {row.count:,} {_runs(row)} {row.unit} waits {each} each for first loads, last stores or a free buffer"
 
 
 _REASONS = {

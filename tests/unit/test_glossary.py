@@ -1,0 +1,61 @@
+"""The glossary knows every key and column that a command writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hwsim.output import OPS_COLUMNS, as_json
+from mapper.explain import Causes, Explanation, OperatorTime, ResourceUse, WhatIf
+from mapper.explain_nest import HeldView, LevelView, LoopView
+from mapper.explain_op import OperatorDetail, TensorView, TrafficView
+from mapper.explain_words import CAUSES
+from search.sweep import COLUMNS
+from tests.unit.hwsim.report_example import example_report
+from workloads.catalog import Entry
+
+GLOSSARY = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text(encoding="utf-8")
+VIEWS = (Causes, Explanation, OperatorTime, ResourceUse, WhatIf, HeldView, LevelView, LoopView, OperatorDetail,
+         TensorView, TrafficView, Entry)  # fmt: skip
+
+
+def section(title: str) -> str:
+    found = re.search(rf"^## {title}$(.*?)(?=^## |\Z)", GLOSSARY, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def keys(data: Any, free: tuple[str, ...] = ("traffic_bytes",)) -> Iterator[str]:
+    """Keys of nested data; those below ``free`` are names of memories."""
+    for key, value in data.items() if isinstance(data, dict) else ():
+        yield key
+        below = list(value.values()) if key in free and isinstance(value, dict) else [value]
+        for item in below:
+            yield from keys(item, free)
+    for item in data if isinstance(data, list) else ():
+        yield from keys(item, free)
+
+
+def missing(names: Iterator[str] | tuple[str, ...]) -> list[str]:
+    return sorted({name for name in names if f"`{name}`" not in section("Keys in files")})
+
+
+def test_every_key_of_a_report_and_of_the_tables_is_explained() -> None:
+    assert missing(keys(as_json(example_report()))) == []
+    assert missing((*OPS_COLUMNS, *COLUMNS)) == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_key_of_an_explanation_is_explained(view: type) -> None:
+    assert is_dataclass(view)
+    assert missing(tuple(field.name for field in fields(view))) == []
+
+
+def test_every_cause_is_explained_as_it_is_printed() -> None:
+    printed = " ".join(section("Columns in print").split())
+    assert [text for text in CAUSES.values() if text not in printed] == []
