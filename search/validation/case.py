@@ -42,10 +42,10 @@ class Case:
 
     @property
     def error(self) -> float:
-        """Relative error as a fraction; positive means simulated too high."""
-        if self.simulated == self.expected:
-            return 0.0
-        return self.simulated / self.expected - 1 if self.expected else math.inf
+        """Relative error as a fraction; positive means simulated too high. Anything instead of zero is 100 % off."""
+        if self.expected:
+            return self.simulated / self.expected - 1
+        return math.copysign(1.0, self.simulated) if self.simulated else 0.0
 
 
 @dataclass(frozen=True, slots=True)

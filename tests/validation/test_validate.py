@@ -103,5 +103,6 @@ def test_errors_keep_sign_in_the_bias_only() -> None:
     cases = [Case("s", "q", "ms", 10.0, simulated, "measured") for simulated in (9.0, 12.0)]
     errors = errors_of(cases)
     assert (errors.rows, errors.mean, errors.worst, errors.bias) == pytest.approx((2, 0.15, 0.2, 0.05))
+    assert Case("s", "nothing expected", "B", 0.0, 3.0, "published").error == 1.0
     assert [number(value) for value in (1234567.0, 0.12345, 43210.6)] == ["1,234,567", "0.1235", "43,211"]
     assert [percent(value) for value in (0.0, 1e-6, 0.0021, 0.064)] == ["0", "0.00", "0.21", "6.4"]
