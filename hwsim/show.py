@@ -57,6 +57,9 @@ def _headline(report: Report, tdp_watts: float | None) -> RenderableType:
 def _facts(report: Report, tdp_watts: float | None) -> Iterator[tuple[str, str]]:
     clock = f"{report.clock_name} clock, {quantity(report.clock_hertz, 'Hz')}"
     yield "latency", f"{quantity(report.seconds, 's')}   {report.cycles:,} cycles ({clock})"
+    busy = sum(row.busy_seconds for row in report.ops)
+    if busy:
+        yield "busy", f"{quantity(busy, 's')} of computation and launches: the latency with all transfers hidden"
     yield "throughput", f"{summary.number(report.throughput)} {report.unit_of_work}/s"
     yield "energy", quantity(report.energy_joules, "J") + _per_work(report)
     of_tdp = f"   {report.average_power_watts / tdp_watts:.0%} of the {tdp_watts:g} W TDP" if tdp_watts else ""

@@ -142,6 +142,29 @@ def test_a_list_of_operators_is_printed_and_written_as_json(hwsim: Run, folder: 
     assert "does not fit" in rows[1]["bound_by"]
 
 
+def test_zeros_save_bytes_and_energy_where_a_chip_uses_them(hwsim: Run) -> None:
+    conv = "conv2d:n=1,c=32,h=14,w=14,k=32,r=3,s=3"
+    plain, sparse = (
+        as_data(hwsim("estimate", conv, "--chip", "eyeriss", "--json", "-", *more))
+        for more in ((), ("--zeros", "activation=0.75"))
+    )
+    assert sparse["energy_joules"] < plain["energy_joules"]
+    assert sparse["traffic_bytes"]["dram"]["write"] == pytest.approx(
+        plain["traffic_bytes"]["dram"]["write"] / 3, rel=1e-3
+    )
+    assert 0 < sparse["ops"][0]["busy_seconds"] < sparse["ops"][0]["seconds"]
+
+
+def test_zeros_that_cannot_be_read_are_refused(hwsim: Run) -> None:
+    for text, message in (
+        ("activation=2", "0 to 1"),
+        ("conv9=0.5", "no role or tensor 'conv9'"),
+        ("x", "name=fraction"),
+    ):
+        ran = hwsim("estimate", "alexnet", "--chip", "eyeriss", "--zeros", text)
+        assert ran.code != 0 and message in ran.err and "Traceback" not in ran.err
+
+
 def test_compare_has_a_row_per_pair_also_for_what_does_not_fit(hwsim: Run, folder: Path) -> None:
     pairs = ("--models", "gpt2,alexnet,llama-3-8b", "--chips", "tpu_v4i,eyeriss")
     rows = list(csv.DictReader(io.StringIO(good(hwsim("compare", *pairs, "--csv", "-")).out)))

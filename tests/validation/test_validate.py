@@ -63,9 +63,9 @@ def test_json_has_every_case_with_its_error(tmp_path: Path) -> None:
 
 
 def test_an_error_past_its_bound_ends_with_code_one_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    strict = {**bounds(), "eyeriss/processing": Bound(mean=0.01, worst=0.5, measured="today")}
+    strict = {**bounds(), "eyeriss/processing-latency": Bound(mean=0.01, worst=0.5, measured="today")}
     monkeypatch.setattr(module, "bounds", lambda: strict)
-    done = CliRunner().invoke(validate, ["--group", "eyeriss/processing"])
+    done = CliRunner().invoke(validate, ["--group", "eyeriss/processing-latency"])
     assert done.exit_code == 1
     assert "PAST ITS BOUND" in done.output
     assert CliRunner().invoke(validate, ["--group", "scalesim"]).exit_code == 0

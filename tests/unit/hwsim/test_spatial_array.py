@@ -167,6 +167,17 @@ def test_weights_that_bypass_the_shared_memory_cost_it_nothing() -> None:
     assert found == 8 * (4 + 4)
 
 
+def test_weights_that_bypass_the_shared_memory_are_limited_by_the_outer_one() -> None:
+    memories: dict[str, Any] = {
+        "dram": {"kind": "dram", "size": "1 GiB", "bandwidth": "2 GB/s"},
+        "sram": {"kind": "sram", "size": "1 MiB", "operands": ("input", "output")},
+    }
+    array, nest = bare_array(memories), matmul_nest(8, 4, 4)
+    found = min(array.tile_cycles(nest, levels, nest.full) for levels in array.inner_options(nest))
+    # Lanes hold nothing: each of 8 steps fetches all 16 weights, two per cycle.
+    assert found == 8 * 16 / 2
+
+
 def test_copies_share_a_tile() -> None:
     nest, part = matmul_nest(64, 16, 16), matmul_nest(16, 16, 16)
     one, four = bare_array(), bare_array(count=4)

@@ -16,6 +16,8 @@ from hwsim.work import nest_for
 from mapper.base import Found, InfeasibleError, Task, get_mapper
 from mapper.cost import held_bytes
 from mapper.exhaustive import TooLargeError
+from mapper.fast import neighbours
+from tests.unit.hwsim.nests import conv_nest
 from workloads.errors import UserError
 from workloads.inline import parse_inline
 
@@ -88,6 +90,15 @@ def test_every_objective_ranks_its_own_quantity_first(machine: Machine) -> None:
     found = {name: get_mapper("exhaustive")(task, machine, name) for name in ("latency", "traffic")}
     assert found["latency"].seconds <= found["traffic"].seconds
     assert found["traffic"].outer_bytes <= found["latency"].outer_bytes
+
+
+def test_neighbours_differ_in_at_most_two_dimensions() -> None:
+    nest = conv_nest(4, 64, 32, 13, 13, 3, 3)
+    sizes = {dim: max(1, extent // 2) for dim, extent in nest.full.items()}
+    found = neighbours(nest, {}, sizes)
+    changed = sum((found[dim] != sizes[dim]).astype(int) for dim in nest.dims)
+    assert changed.max() == 2 and len(changed) > 500
+    assert all((found[dim] >= 1).all() and (found[dim] <= nest.full[dim]).all() for dim in nest.dims)
 
 
 def test_a_prime_matmul_uses_nearly_all_of_the_168_elements_of_eyeriss() -> None:
