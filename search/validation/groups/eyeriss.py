@@ -9,13 +9,13 @@ from search.validation.case import Case, Found, Group, Request
 from search.validation.eyeriss import COLUMNS, SOURCE, Comparison, cases, conv3_by_its_bytes
 
 _NOTES = {
-    "processing latency": "The published mapping on the shipped chip; nothing is fitted. Another analytical model reaches "
-    "4.3 % mean error.",
-    "total latency": "With the DRAM phases in which the chip does not compute; the zeros of outputs are those of the next "
-    "layer's input.",
+    "processing latency": "The published mapping on the shipped chip; nothing is fitted. Another analytical model "
+    "reaches 4.3 % mean error.",
+    "total latency": "With the DRAM phases in which the chip does not compute; the zeros of outputs are those of the "
+    "next layer's input.",
     "power": "The chip without its DRAM. The clock power is one constant for all layers.",
-    "buffer": "The printed mapping of CONV3, (q, r, t) = (4, 1, 4), contradicts its measured bytes; with (3, 2, 2) the error "
-    "is the one of the row `CONV3 with (q, r, t) = (3, 2, 2)`, which is shown beside it and not claimed.",
+    "buffer": "The printed mapping of CONV3, (q, r, t) = (4, 1, 4), contradicts its measured bytes; the group "
+    "eyeriss/conv3-by-its-bytes shows (3, 2, 2), which fits them and is not claimed.",
     "DRAM": "Run-length coded with the published fractions of zeros.",
     "MACs": "Printed with two digits.",
     "active PEs": "Of the published mapping.",
