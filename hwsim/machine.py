@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hwsim.chip import Chip
+from hwsim.dram.bandwidth import Dram, dram_of
+from hwsim.dram.energy import activation_joules
 from hwsim.pipeline import Place, Port, make_port
 from hwsim.report import Footnote
 from hwsim.sources import footnotes
@@ -22,6 +24,14 @@ class BitEnergy:
 
 
 @dataclass(frozen=True, slots=True)
+class DramPart:
+    """A memory with timing: its bandwidth, and joules to open a row once; None where no currents are public."""
+
+    model: Dram
+    activation_joules: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """A chip with its models.
 
@@ -30,6 +40,7 @@ class Machine:
         places: where each unit's tasks run.
         resources: names of the resources; the index is their number in a program.
         bits: energy per bit of every memory.
+        drams: memories whose timing is known.
         arrays, streams, kernels: the units of each shape.
         footnotes: where the chip's numbers come from.
     """
@@ -39,6 +50,7 @@ class Machine:
     places: dict[str, Place]
     resources: tuple[str, ...]
     bits: dict[str, BitEnergy]
+    drams: dict[str, DramPart]
     arrays: dict[str, ArrayUnit]
     streams: dict[str, StreamUnit]
     kernels: dict[str, KernelUnit]
@@ -77,11 +89,22 @@ def make_machine(chip: Chip) -> Machine:
         places,
         resources,
         bits,
+        drams=_drams(chip),
         arrays={name: unit for name, unit in units.items() if isinstance(unit, ArrayUnit)},
         streams={name: unit for name, unit in units.items() if isinstance(unit, StreamUnit)},
         kernels={name: unit for name, unit in units.items() if isinstance(unit, KernelUnit)},
         footnotes=footnotes(chip),
     )
+
+
+def _drams(chip: Chip) -> dict[str, DramPart]:
+    parts: dict[str, DramPart] = {}
+    for name, memory in chip.memories.items():
+        model = dram_of(memory)
+        if model is not None:
+            power = model.channel.standard.power
+            parts[name] = DramPart(model, None if power is None else activation_joules(power))
+    return parts
 
 
 def capacity_bytes(chip: Chip) -> int:

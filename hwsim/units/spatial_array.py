@@ -18,6 +18,7 @@ from pydantic import Field
 
 from hwsim.access import COMPUTE, Traffic, access_counts
 from hwsim.chip import Chip, Count, Part, UnitSpec
+from hwsim.dram.bandwidth import sustained_bytes_per_second
 from hwsim.nest import Nest, gemm_of
 from hwsim.operand import OPERANDS, Operand
 from hwsim.quantity import JoulesPerBit, JoulesPerOp
@@ -175,10 +176,8 @@ class SpatialArray:
 
     @property
     def _shared_bits_per_cycle(self) -> float:
-        memory = self._chip.memories[self.shared_memory]
-        if memory.bandwidth is None:
-            return float("inf")
-        return 8 * memory.bandwidth * memory.efficiency / self._chip.clocks[self.spec.clock]
+        bandwidth = sustained_bytes_per_second(self._chip.memories[self.shared_memory])
+        return float("inf") if bandwidth is None else 8 * bandwidth / self._chip.clocks[self.spec.clock]
 
     def _room(self) -> dict[str, float]:
         """Bits of each of its memories that one lane may fill; fewer instances than lanes are divided among them."""

@@ -20,6 +20,7 @@ import numpy as np
 
 from hwsim.access import COMPUTE, Traffic, access_counts, tile_lengths
 from hwsim.chip import Chip, Count, UnitSpec
+from hwsim.dram.bandwidth import sustained_bytes_per_second
 from hwsim.nest import Gemm, Nest, gemm_of, product, volume
 from hwsim.operand import OPERANDS, Operand
 from hwsim.quantity import JoulesPerOp
@@ -182,8 +183,8 @@ class SystolicArray:
         """Cycles that the memories next to the array need for one tile."""
         slowest: Any = 0
         for name, roles in self._feeders().items():
-            memory = self._chip.memories[name]
-            if memory.bandwidth is None:
+            bandwidth = sustained_bytes_per_second(self._chip.memories[name])
+            if bandwidth is None:
                 continue
             total: Any = 0
             for role in roles:
@@ -193,7 +194,7 @@ class SystolicArray:
                     total = total + (2 * (count - results)) * nest.partial_bits + results * nest.operand(role).bits
                 else:
                     total = total + count * nest.operand(role).bits
-            per_cycle = memory.bandwidth * memory.efficiency / self._chip.clocks[self.spec.clock]
+            per_cycle = bandwidth / self._chip.clocks[self.spec.clock]
             slowest = np.maximum(slowest, np.ceil(total / 8 / per_cycle))
         return slowest
 
