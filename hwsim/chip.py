@@ -126,12 +126,15 @@ def check_timing(memory: Memory) -> None:
 
 
 class Link(Part):
-    """A wire between two memories; it limits the bandwidth of every transfer between them and adds its energy."""
+    """A wire between two memories; it limits the bandwidth of every transfer between them and adds its energy.
+
+    Without ``energy`` it adds none, which the report warns of unless an end is a dram, whose bits include their I/O.
+    """
 
     between: tuple[str, str]
     bandwidth: BytesPerSecond
     latency: Seconds = 0.0
-    energy: JoulesPerBit = 0.0
+    energy: JoulesPerBit | None = None
 
 
 class Package(Part):

@@ -1,8 +1,8 @@
 """How tensors lie in the outer memory, and so what runs of neighbouring bytes a tile is made of.
 
-The rule is simple on purpose: weights lie tile by tile in the order in which they are loaded, because they can be stored
-so beforehand; so does what an attention step reads of its cache. Inputs and outputs lie row by row, last axis fastest, as
-the operator before left them. Element-wise operators stream.
+The rule is simple on purpose: weights lie tile by tile in the order in which they are loaded, because they can be
+stored so beforehand; so does what an attention step reads of its cache. Inputs and outputs lie row by row, last axis
+fastest, as the operator before left them. Element-wise operators stream.
 """
 
 from __future__ import annotations

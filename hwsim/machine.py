@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hwsim.area import die_area
 from hwsim.chip import Chip
 from hwsim.dram.bandwidth import Dram, dram_of
 from hwsim.dram.energy import activation_joules
@@ -43,6 +44,7 @@ class Machine:
         drams: memories whose timing is known.
         arrays, streams, kernels: the units of each shape.
         footnotes: where the chip's numbers come from.
+        area_square_metres: of the die, stated or derived; None if neither is possible.
     """
 
     chip: Chip
@@ -55,6 +57,7 @@ class Machine:
     streams: dict[str, StreamUnit]
     kernels: dict[str, KernelUnit]
     footnotes: tuple[Footnote, ...]
+    area_square_metres: float | None
 
     def outer(self, unit: str) -> str:
         """The memory that holds whole tensors for a unit."""
@@ -80,9 +83,10 @@ def make_machine(chip: Chip) -> Machine:
     bits: dict[str, BitEnergy] = {}
     for name, memory in chip.memories.items():
         energy = memory_energy(memory, chip)
-        links = sum(link.energy for link in chip.links.values() if name == link.between[0])
+        links = sum(link.energy or 0.0 for link in chip.links.values() if name == link.between[0])
         bits[name] = BitEnergy(energy.read_joules_per_bit + links, energy.write_joules_per_bit + links)
     units = {name: build_unit(name, chip) for name in chip.units}
+    area, notes = die_area(chip, units.values())
     return Machine(
         chip,
         units,
@@ -93,7 +97,8 @@ def make_machine(chip: Chip) -> Machine:
         arrays={name: unit for name, unit in units.items() if isinstance(unit, ArrayUnit)},
         streams={name: unit for name, unit in units.items() if isinstance(unit, StreamUnit)},
         kernels={name: unit for name, unit in units.items() if isinstance(unit, KernelUnit)},
-        footnotes=footnotes(chip),
+        footnotes=(*footnotes(chip), *notes),
+        area_square_metres=area,
     )
 
 

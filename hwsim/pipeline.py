@@ -57,7 +57,7 @@ class Port:
 
     def rate(self, runs: Runs) -> Any:
         """Bytes per tick of transfers made of such runs (numbers or arrays); for a limited port only."""
-        if self.dram is None:
+        if self.dram is None or self.bytes_per_tick is None:
             return self.bytes_per_tick
         slowdown = self.dram.bytes_per_second(runs) / self.dram.stream_bytes_per_second
         return np.minimum(self.bytes_per_tick, self.dram_bytes_per_tick * slowdown)

@@ -1,17 +1,17 @@
 """Sustained bandwidth of DRAM as closed forms of its timing.
 
-A stream visits rows: every visit opens a row of one bank and moves ``bytes_per_visit`` bytes of it in whole bursts before
-the bank goes to another row. In the steady state a visit takes the longest of what limits it (all in clocks)::
+A stream visits rows: every visit opens a row of one bank and moves some bytes of it in whole bursts before the bank
+goes to another row. In the steady state a visit takes the longest of what limits it (all in clocks)::
 
     data      bursts x max(burst, tCCD_S, tCCD_L / bank groups)            the data bus, bank groups taken in turns
     activate  max(tRRD, tFAW / 4, row command bus)                         how often a row may be opened
     bank      max(tRC, max(tRAS, tRCD + (bursts - 1) tCCD_L + tRTP) + tRP) / banks     all banks busy all the time
 
-Beside that, an all-bank refresh costs tRP + tRFC + tRCD of every tREFI (banks are closed before it and opened after it),
+Beside that, an all-bank refresh costs tRP + tRFC + tRCD of every tREFI (banks are closed before it and opened after),
 and a change of direction there and back leaves the data bus silent for 2 + tWTR_L + CL.
 
-These are limits of the device under a controller that reorders well; arbitration and queues only make it slower. Against
-a cycle-by-cycle bank state machine the forms are never more than 6 % off (tests/unit/hwsim/test_dram_bandwidth.py).
+These are limits of the device under a controller that reorders well; arbitration and queues only make it slower. A
+bank state machine played clock by clock needs at most 6 % more (tests/unit/hwsim/test_dram_bandwidth.py).
 
 Source: the parameters as the JEDEC standards define them; the bounds follow from counting commands.
 """
@@ -180,4 +180,3 @@ def sustained_bytes_per_second(memory: Memory) -> float | None:
         return None
     dram = dram_of(memory)
     return memory.bandwidth * memory.efficiency if dram is None else dram.stream_bytes_per_second
-

@@ -23,7 +23,7 @@ from hwsim.nest import Nest, gemm_of
 from hwsim.operand import OPERANDS, Operand
 from hwsim.quantity import JoulesPerBit, JoulesPerOp
 from hwsim.schedule import Level
-from hwsim.units._mac import Rates, mac_action, nest_rate, operand_bits, rate_at, refuse_contraction
+from hwsim.units._mac import Rates, element_width, mac_action, nest_rate, operand_bits, rate_at, refuse_contraction
 from hwsim.units._spatial_options import (
     Capacity,
     Unrolling,
@@ -35,7 +35,7 @@ from hwsim.units._spatial_options import (
     write_levels,
 )
 from hwsim.units._spatial_time import Wiring, read_inner, shared_bits, tile_time
-from hwsim.units.base import Action
+from hwsim.units.base import Action, Block
 from hwsim.units.registry import unit_kind
 from workloads.graph import Op, Tensor
 
@@ -229,16 +229,20 @@ class SpatialArray:
         return access_counts(nest, levels, halo_reuse=halo, halo_multicast=halo, halo_from=inside)
 
     def actions(self, nest: Nest, levels: Sequence[Level]) -> tuple[Action, ...]:
-        """Multiply-accumulates, and bits arriving at lanes if the chip file gives their energy."""
+        """Multiply-accumulates, and bits arriving at lanes, for which only a chip file can give the energy."""
         mac = mac_action(self.name, self._chip, nest, self.spec.floating, self.spec.mac_energy)
-        if self.spec.network_energy is None:
-            return (mac,)
         bits = sum(
             row.inner_fills * nest.operand(row.operand).bits + row.inner_drains * nest.partial_bits
             for row in self.traffic(nest, levels)
             if row.outer not in self.lane_memories and (row.inner in self.lane_memories or row.inner == COMPUTE)
         )
         return mac, Action(self.name, "network bit", bits, self.spec.network_energy)
+
+    def blocks(self) -> tuple[Block, ...]:
+        """Multipliers; the lanes' storage is listed among the memories."""
+        spec = self.spec
+        _, area = element_width(spec.rates, spec.floating, self._chip.technology.node)
+        return (Block(f"{self.name} multiply-accumulators", spec.rows * spec.columns * spec.count * area),)
 
 
 def _undominated(

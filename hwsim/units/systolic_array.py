@@ -25,9 +25,9 @@ from hwsim.nest import Gemm, Nest, gemm_of, product, volume
 from hwsim.operand import OPERANDS, Operand
 from hwsim.quantity import JoulesPerOp
 from hwsim.schedule import Level
-from hwsim.technology import register_energy_per_bit
-from hwsim.units._mac import Rates, mac_action, nest_rate, operand_bits, rate_at, refuse_contraction
-from hwsim.units.base import Action
+from hwsim.technology import register_area_per_bit, register_energy_per_bit
+from hwsim.units._mac import Rates, element_width, mac_action, nest_rate, operand_bits, rate_at, refuse_contraction
+from hwsim.units.base import Action, Block
 from hwsim.units.registry import unit_kind
 from workloads.graph import Op, Tensor
 
@@ -234,6 +234,19 @@ class SystolicArray:
         return (
             mac_action(self.name, self._chip, nest, self.spec.floating, self.spec.mac_energy),
             Action(self.name, "pipeline register bit", bits, per_bit),
+        )
+
+    def blocks(self) -> tuple[Block, ...]:
+        """Multipliers, and the registers of the operand that stays and of the two that move."""
+        spec, node = self.spec, self._chip.technology.node
+        elements = spec.rows * spec.columns * spec.count
+        bits, area = element_width(spec.rates, spec.floating, node)
+        widths = {"input": bits, "weight": bits, "output": spec.accumulator_bits}
+        staying = {"os": "output", "ws": "weight", "is": "input"}[spec.dataflow]
+        stored = sum(widths.values()) + (widths[staying] if spec.weight_double_buffer else 0)
+        return (
+            Block(f"{self.name} multiply-accumulators", elements * area),
+            Block(f"{self.name} registers", elements * stored * register_area_per_bit(node)),
         )
 
 
