@@ -1,6 +1,6 @@
 """Area by component, for chips whose file does not state their die, and to be compared with published dies.
 
-Memories, multiply-accumulators, vector lanes and registers are counted. Wiring, control, clock tree, I/O and controllers
+Memories, multiply-accumulators, vector lanes and registers are counted. Wiring, control, clock tree and controllers
 are not, so the sum is what the parts need and less than a die; docs/area.md compares it with published areas.
 """
 
