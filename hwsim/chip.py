@@ -26,7 +26,7 @@ from hwsim.quantity import (
     Watts,
     Years,
 )
-from workloads.errors import did_you_mean
+from workloads.errors import UserError, did_you_mean
 
 Status: TypeAlias = Literal["published", "secondary", "derived", "assumed"]
 DramFamily: TypeAlias = Literal["ddr", "lpddr", "gddr", "hbm"]
@@ -46,6 +46,20 @@ class Technology(Part):
     node: Metres
 
 
+class DramTiming(Part):
+    """How a DRAM is built, for the bandwidth and energy of its access patterns.
+
+    Attributes:
+        standard: name of a file in hwsim/dram/standards.
+        channels: (pseudo) channels that work side by side.
+        interleave: consecutive bytes of the address space that lie in one channel.
+    """
+
+    standard: str
+    channels: Count
+    interleave: Bytes = 256.0
+
+
 class Memory(Part):
     """A memory, or many equal ones (``instances``), for example one register file per processing element.
 
@@ -54,7 +68,9 @@ class Memory(Part):
         family: of a dram, for the energy of an access that the file leaves out; absent means ddr.
         size: capacity of one instance.
         bandwidth: sustained peak of all instances together; absent means unlimited.
-        efficiency: fraction of the peak that real access patterns reach.
+        efficiency: fraction of the peak that real access patterns reach; beats what ``timing`` says.
+        timing: of a dram; arrays and vector units then reach what bursts, rows and refreshes leave (hwsim.dram), while
+            a GPU keeps the measured fractions of its own specification.
         latency: time to the first byte.
         operands: which operands of a contraction it may hold; the others bypass it.
         read_energy, write_energy: absent means derived from kind, size and node.
@@ -68,6 +84,7 @@ class Memory(Part):
     size: Bytes
     bandwidth: BytesPerSecond | None = None
     efficiency: Fraction = 1.0
+    timing: DramTiming | None = None
     latency: Seconds = 0.0
     instances: Count = 1
     operands: tuple[Operand, ...] = ("input", "weight", "output")
@@ -77,6 +94,13 @@ class Memory(Part):
     area: SquareMetres | None = None
     double_buffered: bool = True
     prefetched: tuple[Operand, ...] = ()
+
+    @model_validator(mode="after")
+    def _timing_fits(self) -> Memory:
+        """The standard exists, and its channels can make up the bandwidth."""
+        if self.timing is not None:
+            check_timing(self)
+        return self
 
 
 class Compression(Part):
@@ -105,17 +129,42 @@ class Compression(Part):
         return self
 
 
+def check_timing(memory: Memory) -> None:
+    """Refuse timing of a memory that it can't belong to.
+
+    Raises:
+        ValueError: not a dram, no bandwidth, an unknown standard, or a data rate per channel that is not even half or
+            is more than twice the standard's.
+    """
+    from hwsim.dram.bandwidth import rate_ratio
+
+    if memory.timing is None:
+        return
+    if memory.kind != "dram" or memory.bandwidth is None:
+        raise ValueError("timing: only a dram with a bandwidth can have it")
+    try:
+        ratio = rate_ratio(memory.timing, memory.bandwidth)
+    except UserError as error:
+        raise ValueError(f"timing.standard: {error}") from None
+    if not 0.5 <= ratio <= 2:
+        raise ValueError(
+            f"timing.channels: {memory.timing.channels} channels of {memory.timing.standard} have {1 / ratio:.3g} times"
+            " the stated bandwidth; expected a count that makes up the bandwidth within a factor of 2"
+        )
+
+
 class Link(Part):
     """A wire between two memories; it limits the bandwidth of every transfer between them and adds its energy.
 
     With ``compression`` the operands of contractions travel, and lie in the outer memory, coded; other operators move
     plain data.
+    Without ``energy`` it adds none, which the report warns of unless an end is a dram, whose bits include their I/O.
     """
 
     between: tuple[str, str]
     bandwidth: BytesPerSecond
     latency: Seconds = 0.0
-    energy: JoulesPerBit = 0.0
+    energy: JoulesPerBit | None = None
     compression: Compression | None = None
 
 

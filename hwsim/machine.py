@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hwsim.area import die_area
 from hwsim.chip import Chip
 from hwsim.compression import stored_fractions
 from hwsim.nest import Nest
 from hwsim.operand import Operand
+from hwsim.dram.bandwidth import Dram, dram_of
+from hwsim.dram.energy import activation_joules
 from hwsim.pipeline import Place, Port, make_port
 from hwsim.report import Footnote
 from hwsim.sources import footnotes
@@ -26,6 +29,14 @@ class BitEnergy:
 
 
 @dataclass(frozen=True, slots=True)
+class DramPart:
+    """A memory with timing: its bandwidth, and joules to open a row once; None where no currents are public."""
+
+    model: Dram
+    activation_joules: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """A chip with its models.
 
@@ -34,8 +45,10 @@ class Machine:
         places: where each unit's tasks run.
         resources: names of the resources; the index is their number in a program.
         bits: energy per bit of every memory.
+        drams: memories whose timing is known.
         arrays, streams, kernels: the units of each shape.
         footnotes: where the chip's numbers come from.
+        area_square_metres: of the die, stated or derived; None if neither is possible.
     """
 
     chip: Chip
@@ -43,10 +56,12 @@ class Machine:
     places: dict[str, Place]
     resources: tuple[str, ...]
     bits: dict[str, BitEnergy]
+    drams: dict[str, DramPart]
     arrays: dict[str, ArrayUnit]
     streams: dict[str, StreamUnit]
     kernels: dict[str, KernelUnit]
     footnotes: tuple[Footnote, ...]
+    area_square_metres: float | None
 
     def outer(self, unit: str) -> str:
         """The memory that holds whole tensors for a unit."""
@@ -77,20 +92,33 @@ def make_machine(chip: Chip) -> Machine:
     bits: dict[str, BitEnergy] = {}
     for name, memory in chip.memories.items():
         energy = memory_energy(memory, chip)
-        links = sum(link.energy for link in chip.links.values() if name == link.between[0])
+        links = sum(link.energy or 0.0 for link in chip.links.values() if name == link.between[0])
         bits[name] = BitEnergy(energy.read_joules_per_bit + links, energy.write_joules_per_bit + links)
     units = {name: build_unit(name, chip) for name in chip.units}
+    area, notes = die_area(chip, units.values())
     return Machine(
         chip,
         units,
         places,
         resources,
         bits,
+        drams=_drams(chip),
         arrays={name: unit for name, unit in units.items() if isinstance(unit, ArrayUnit)},
         streams={name: unit for name, unit in units.items() if isinstance(unit, StreamUnit)},
         kernels={name: unit for name, unit in units.items() if isinstance(unit, KernelUnit)},
-        footnotes=footnotes(chip),
+        footnotes=(*footnotes(chip), *notes),
+        area_square_metres=area,
     )
+
+
+def _drams(chip: Chip) -> dict[str, DramPart]:
+    parts: dict[str, DramPart] = {}
+    for name, memory in chip.memories.items():
+        model = dram_of(memory)
+        if model is not None:
+            power = model.channel.standard.power
+            parts[name] = DramPart(model, None if power is None else activation_joules(power))
+    return parts
 
 
 def capacity_bytes(chip: Chip) -> int:

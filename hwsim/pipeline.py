@@ -10,8 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from hwsim.chip import Chip
+from hwsim.dram.bandwidth import STREAM, Dram, Runs, dram_of, sustained_bytes_per_second
+from hwsim.layout import runs_of
 from hwsim.nest import Nest, NestOperand, volume
 from hwsim.operand import OPERANDS, Operand
 from hwsim.program import Copy, Defer, Flush, Node, Repeat, Run
@@ -28,15 +33,38 @@ REGISTERS = 14
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """How the outermost memory of a path is reached: its resource, and the time of a transfer."""
+    """How the outermost memory of a path is reached: its resource, and the time of a transfer.
+
+    Attributes:
+        resource: number of the memory.
+        bytes_per_tick: for long streams; None is unlimited.
+        latency: ticks to the first byte.
+        dram: the model of a memory with timing, for runs that are shorter.
+        dram_bytes_per_tick: of that memory alone for long streams; a link may be slower.
+        turnaround: ticks lost when a store comes between loads.
+    """
 
     resource: int
     bytes_per_tick: float | None
     latency: int
+    dram: Dram | None = None
+    dram_bytes_per_tick: float = 0.0
+    turnaround: int = 0
 
-    def ticks(self, size_bytes: float) -> int:
+    def ticks(self, size_bytes: float, runs: Runs = STREAM) -> int:
         """Duration of a transfer; an unlimited port takes no time."""
-        return 0 if self.bytes_per_tick is None else round(size_bytes / self.bytes_per_tick)
+        return 0 if self.bytes_per_tick is None else round(size_bytes / float(self.rate(runs)))
+
+    def rate(self, runs: Runs) -> Any:
+        """Bytes per tick of transfers made of such runs (numbers or arrays); for a limited port only."""
+        if self.dram is None or self.bytes_per_tick is None:
+            return self.bytes_per_tick
+        slowdown = self.dram.bytes_per_second(runs) / self.dram.stream_bytes_per_second
+        return np.minimum(self.bytes_per_tick, self.dram_bytes_per_tick * slowdown)
+
+    def store_ticks(self, size_bytes: float, runs: Runs = STREAM) -> int:
+        """The same for a store, which turns the bus around and back."""
+        return self.ticks(size_bytes, runs) + (self.turnaround if size_bytes else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +104,20 @@ def unit_ticks(chip: Chip, unit: str, cycles: float) -> int:
 def make_port(chip: Chip, outer: str, inner: str | None, resource: int) -> Port:
     """The port of memory ``outer`` towards ``inner``: its sustained bandwidth, limited by a link between the two."""
     memory = chip.memories[outer]
-    rates = [memory.bandwidth * memory.efficiency] if memory.bandwidth is not None else []
+    own = sustained_bytes_per_second(memory)
+    rates = [own] if own is not None else []
     latency = memory.latency
     for link in chip.links.values():
         if inner is not None and set(link.between) == {outer, inner}:
             rates.append(link.bandwidth)
             latency += link.latency
-    rate = min(rates) / chip.clock_hertz / TICKS_PER_CYCLE if rates else None
-    return Port(resource, rate, ticks_of(chip, latency))
+    per_second = chip.clock_hertz * TICKS_PER_CYCLE
+    rate = min(rates) / per_second if rates else None
+    dram = dram_of(memory)
+    if dram is None or own is None:
+        return Port(resource, rate, ticks_of(chip, latency))
+    turnaround = ticks_of(chip, dram.turnaround_seconds)
+    return Port(resource, rate, ticks_of(chip, latency), dram, own / per_second, turnaround)
 
 
 def begin(prefetch: bool) -> tuple[Node, ...]:
@@ -143,6 +177,11 @@ def _bytes(operand: NestOperand, tile: Mapping[str, int], bits: int) -> float:
     return float(volume(operand, tile)) * bits / 8
 
 
+def _runs(place: Place, tiling: Tiling, operand: NestOperand, tile: Mapping[str, int], bits: int) -> Runs:
+    """The runs of a tile, where they matter."""
+    return STREAM if place.port.dram is None else runs_of(operand, tile, tiling.nest.full, bits)
+
+
 def _body(
     tiling: Tiling, place: Place, depth: int, tile: Mapping[str, int], first: bool, last: bool
 ) -> tuple[Node, ...]:
@@ -170,11 +209,11 @@ def _load(tiling: Tiling, place: Place, role: Operand, tile: Mapping[str, int], 
     if role == "output":
         if first:
             return []
-        size = _bytes(operand, tile, tiling.nest.partial_bits)
+        bits = tiling.nest.partial_bits
         return [
             Run(
                 place.port.resource,
-                place.port.ticks(size),
+                place.port.ticks(_bytes(operand, tile, bits), _runs(place, tiling, operand, tile, bits)),
                 (STORED_BEFORE,),
                 READY[role],
                 place.port.latency,
@@ -185,7 +224,8 @@ def _load(tiling: Tiling, place: Place, role: Operand, tile: Mapping[str, int], 
     waits = (oldest if place.doubled(role) else newest,)
     if role not in tiling.prefetchable:
         waits = (*waits, RELEASED)
-    ticks = place.port.ticks(_bytes(operand, tile, operand.bits) * tiling.stored.get(role, 1.0))
+    runs = _runs(place, tiling, operand, tile, operand.bits)
+    ticks = place.port.ticks(_bytes(operand, tile, operand.bits) * tiling.stored.get(role, 1.0), runs)
     return [Run(place.port.resource, ticks, waits, READY[role], place.port.latency, f"{place.label}: load {role}")]
 
 
@@ -196,13 +236,10 @@ def _compute(tiling: Tiling, place: Place, tile: Mapping[str, int]) -> Run:
 
 def _store(tiling: Tiling, place: Place, tile: Mapping[str, int], last: bool) -> Defer:
     operand = tiling.nest.operand("output")
-    stored = tiling.stored.get("output", 1.0)
-    size = _bytes(operand, tile, operand.bits) * stored if last else _bytes(operand, tile, tiling.nest.partial_bits)
-    return Defer(
-        0,
-        Run(place.port.resource, place.port.ticks(size), (DONE,), STORED, name=f"{place.label}: store"),
-        STORED_BEFORE,
-    )
+    bits = operand.bits if last else tiling.nest.partial_bits
+    stored = tiling.stored.get("output", 1.0) if last else 1.0
+    ticks = place.port.store_ticks(_bytes(operand, tile, bits) * stored, _runs(place, tiling, operand, tile, bits))
+    return Defer(0, Run(place.port.resource, ticks, (DONE,), STORED, name=f"{place.label}: store"), STORED_BEFORE)
 
 
 def _loop(tiling: Tiling, place: Place, depth: int, tile: Mapping[str, int], first: bool, last: bool) -> list[Node]:
@@ -278,7 +315,8 @@ def _piece(work: Stream, place: Place, ticks: int, share: float) -> tuple[Node, 
     free = STORED_BEFORE if place.double_buffered else STORED
     nodes += [Flush(0), Run(place.unit, ticks, (READY["input"], free, RELEASED), DONE, name=f"{place.label}: compute")]
     if work.store_bytes:
-        store = Run(port.resource, port.ticks(work.store_bytes * share), (DONE,), STORED, name=f"{place.label}: store")
+        busy = port.store_ticks(work.store_bytes * share)
+        store = Run(port.resource, busy, (DONE,), STORED, name=f"{place.label}: store")
         nodes.append(Defer(0, store, STORED_BEFORE))
     nodes.append(Copy(((oldest, (newest,)), (newest, (DONE,)))))
     return tuple(nodes)

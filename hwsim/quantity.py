@@ -28,6 +28,8 @@ _BASES: dict[str, dict[str, float]] = {
     "J/bit": {"J/bit": 1.0, "J/b": 1.0, "J/B": 0.125, "J/byte": 0.125},
     "J/op": {"J/op": 1.0, "J": 1.0, "J/mac": 1.0},
     "W": {"W": 1.0},
+    "V": {"V": 1.0},
+    "A": {"A": 1.0},
     "m2": {"m2": 1.0},
     "m": {"m": 1.0},
     "USD": {"USD": 1.0},
@@ -37,8 +39,8 @@ _BASES: dict[str, dict[str, float]] = {
 _AREAS = {"mm2": 1e-6, "um2": 1e-12, "cm2": 1e-4, "m2": 1.0}
 _EXAMPLES = {
     "B": "512 KiB", "B/s": "614 GB/s", "Hz": "940 MHz", "s": "120 ns", "J": "3.7 pJ", "J/bit": "3.9 pJ/bit",
-    "J/op": "0.4 pJ/op", "W": "75 W", "m2": "331 mm2", "m": "28 nm", "USD": "9000 USD", "USD/kWh": "0.1 USD/kWh",
-    "year": "3 year",
+    "J/op": "0.4 pJ/op", "W": "75 W", "V": "1.35 V", "A": "71 mA", "m2": "331 mm2", "m": "28 nm", "USD": "9000 USD",
+    "USD/kWh": "0.1 USD/kWh", "year": "3 year",
 }  # fmt: skip
 _PATTERN = re.compile(r"^\s*([+-]?(?:\d{1,40}\.?\d{0,40}|\.\d{1,40})(?:[eE][+-]?\d{1,2})?)\s*(\S*)\s*$", re.ASCII)
 
@@ -48,7 +50,7 @@ def parse(value: object, unit: str) -> float:
 
     Args:
         value: text such as "512 KiB".
-        unit: one of B, B/s, Hz, s, J, J/bit, J/op, W, m2, m, USD, USD/kWh, year.
+        unit: one of B, B/s, Hz, s, J, J/bit, J/op, W, V, A, m2, m, USD, USD/kWh, year.
 
     Raises:
         ValueError: not a number, no unit, or an unknown unit.
@@ -118,6 +120,8 @@ Seconds = Annotated[float, _positive("s", zero=True)]
 JoulesPerBit = Annotated[float, _positive("J/bit", zero=True)]
 JoulesPerOp = Annotated[float, _positive("J/op", zero=True)]
 Watts = Annotated[float, _positive("W", zero=True)]
+Volts = Annotated[float, _positive("V")]
+Amperes = Annotated[float, _positive("A")]
 SquareMetres = Annotated[float, _positive("m2")]
 Metres = Annotated[float, _positive("m")]
 Dollars = Annotated[float, _positive("USD")]

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from hwsim.bounds import BoundError, DoesNotFitError, bounds, check_fits
 from hwsim.chip import Chip
 from hwsim.cost import dollars_per_million
+from hwsim.energy import energy_warnings
 from hwsim.machine import Machine, capacity_bytes, make_machine
 from hwsim.pipeline import REGISTERS, TICKS_PER_CYCLE, begin, end
 from hwsim.program import Mark, Node, Repeat, Size, State, run
 from hwsim.report import EnergyRow, OpRow, Report, Span, TrafficRow
 from hwsim.schedule import Schedule, Step
-from hwsim.technology import chip_area, static_power_watts
+from hwsim.technology import static_power_watts
 from hwsim.work import Work, chunk_of, make_work
 from workloads.graph import Op, OperatorGraph, Role, Tensor, graph_macs, role_bytes
 
@@ -176,15 +177,14 @@ def _report(
     energy: list[EnergyRow] = []
     traffic: list[TrafficRow] = []
     ops: list[OpRow] = []
-    missing: set[str] = set()
     for index, entry in enumerate(entries):
-        own = _energy_rows(entry, state.ops[index] / per_second, static, missing)
+        own = _energy_rows(entry, state.ops[index] / per_second, static)
         energy += own
         traffic += [
             TrafficRow(entry.op.name, m, r * entry.repeats, w * entry.repeats) for m, r, w in entry.work.traffic
         ]
         ops.append(_op_row(machine, entry, state.ops[index] / per_second, sum(row.energy_joules for row in own)))
-    warnings = [f"no energy data for {name}: counted as zero" for name in sorted(missing)]
+    warnings = list(energy_warnings(chip, [action for entry in entries for action in entry.work.actions]))
     warnings += [f"unknown operator {name} at {path} counted as traffic only ({n}x)" for name, path, n in graph.unknown]
     facts = dict(graph.facts)
     work, noun = _work_done(graph)
@@ -211,7 +211,7 @@ def _report(
         weight_bytes=role_bytes(graph, Role.WEIGHT),
         state_bytes=role_bytes(graph, Role.STATE),
         capacity_bytes=capacity_bytes(chip),
-        area_square_metres=chip_area(chip),
+        area_square_metres=machine.area_square_metres,
         price_dollars_per_million=dollars_per_million(chip, seconds, work, joules / seconds) if seconds else None,
         mapper=schedule.mapper,
         mapper_note=schedule.note,
@@ -254,12 +254,10 @@ def _work_done(graph: OperatorGraph) -> tuple[int, str]:
     return batch, "inferences"
 
 
-def _energy_rows(entry: Entry, seconds: float, static_watts: float, missing: set[str]) -> list[EnergyRow]:
+def _energy_rows(entry: Entry, seconds: float, static_watts: float) -> list[EnergyRow]:
     rows: list[EnergyRow] = []
     for action in entry.work.actions:
         count = action.count * entry.repeats
-        if action.energy_joules is None:
-            missing.add(f"{action.component} ({action.action})")
         if count:
             joules = count * (action.energy_joules or 0.0)
             rows.append(EnergyRow(entry.op.name, action.component, action.action, count, joules))

@@ -136,6 +136,21 @@ def _float(column: str, bits: int, node: float) -> float:
     return _surface(tables()["float"].points("bits", "node_nm", column), bits, node) * PICO
 
 
+@lru_cache(maxsize=256)
+def mac_area(kind: Number, bits: int, node: float) -> float:
+    """Square metres of one multiply-accumulator of two operands of ``bits``, with a sum of at least 32 bits.
+
+    A floating-point unit shrinks with the node as the integer one of the same width does.
+    """
+    table = tables()["integer_mac"].points("bits", "node_nm", "area_mm2")
+    integer = _surface(table, bits, node) * 1e-6
+    if kind == "int":
+        return integer
+    points = tables()["float_area"].points
+    add, mul = (_curve(points("bits", name), width) for name, width in (("add_um2", max(bits, 32)), ("mul_um2", bits)))
+    return (add + mul) * 1e-12 * integer / (_surface(table, bits, 45e-9) * 1e-6)
+
+
 @lru_cache(maxsize=1024)
 def vector_operation_energy(operation: str, bits: int, node: float) -> float:
     """Joules of one floating-point operation of a class: add, mul, mac, compare, div, sqrt, exp or tanh.
@@ -208,8 +223,3 @@ def static_power_watts(chip: Chip) -> float:
     if chip.package.idle_power is not None:
         return chip.package.idle_power
     return sum(memory_leakage_watts(memory, chip) for memory in chip.memories.values())
-
-
-def chip_area(chip: Chip) -> float | None:
-    """Square metres of the die, if the chip file states them."""
-    return chip.package.die_area

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hwsim.access import COMPUTE, Traffic, tile_extents, tile_lengths
+from hwsim.dram.bandwidth import STREAM
+from hwsim.layout import runs_of
 from hwsim.machine import Machine
 from hwsim.nest import Nest, nest_of, span, tile_bytes
 from hwsim.operand import OPERANDS, Operand
@@ -108,11 +110,16 @@ def _contraction_work(machine: Machine, unit: ArrayUnit, op: Op, step: Step, ten
     traffic = memory_traffic(nest, rows, outer, stored)
     extra = _extra_reads(op, tensors, step.mapping.resident)
     traffic[outer] = _plus(traffic.get(outer, (0.0, 0.0)), (extra, 0.0))
+    moved = _outer_bytes(nest, rows, outer)
     first, held = footprint(machine, unit.name, nest, levels, tiling)
     return Work(
         nodes=contraction(tiling, place),
         traffic=tuple((memory, read, write) for memory, (read, write) in sorted(traffic.items())),
-        actions=(*unit.actions(nest, counted), *_memory_actions(machine, traffic)),
+        actions=(
+            *unit.actions(nest, counted),
+            *_memory_actions(machine, traffic),
+            *_row_actions(machine, outer, nest, moved, tiling),
+        ),
         macs=nest.active_points,
         peak=unit.peak_operations(op, tensors),
         compute_seconds=_busy_ticks(tiling) / ticks_of(machine.chip, 1.0),
@@ -131,6 +138,32 @@ def _busy_ticks(tiling: Tiling) -> int:
         extents = {dim: length for dim, (length, _) in zip(tiling.nest.dims, tile, strict=True)}
         total += tiling.tile_ticks(extents) * math.prod(count for _, count in tile)
     return total
+
+
+def _outer_bytes(nest: Nest, rows: Sequence[Traffic], outer: str) -> dict[Operand, float]:
+    """Bytes of every operand that cross the outer memory, in both directions together."""
+    moved: dict[Operand, float] = {}
+    for row in rows:
+        if row.outer == outer:
+            read, write = memory_traffic(nest, (row,))[outer]
+            moved[row.operand] = moved.get(row.operand, 0.0) + read + write
+    return moved
+
+
+def _row_actions(
+    machine: Machine, outer: str, nest: Nest, moved: Mapping[Operand, float], tiling: Tiling
+) -> tuple[Action, ...]:
+    """Rows of a DRAM that are opened beyond one per row of bytes, which is in the energy of the bits already."""
+    dram = machine.drams.get(outer)
+    if dram is None:
+        return ()
+    tile = tile_extents(nest, (Level(outer, tiling.loops),), 1)
+    extra = 0.0
+    for role, size in moved.items():
+        operand = nest.operand(role)
+        runs = runs_of(operand, tile, nest.full, operand.bits)
+        extra += float(dram.model.activations(size, runs) - dram.model.activations(size, STREAM))
+    return (Action(outer, "extra activation", extra, dram.activation_joules),) if extra else ()
 
 
 def without_resident(levels: Sequence[Level], outer: str, resident: frozenset[Operand]) -> tuple[Level, ...]:

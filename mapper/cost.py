@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from hwsim.dram.bandwidth import STREAM
+from hwsim.layout import runs_of
 from hwsim.machine import Machine
 from hwsim.nest import Nest, NestOperand, span, tile_bytes
 from hwsim.operand import OPERANDS, Operand
@@ -56,14 +58,15 @@ def tiling_costs(task: Task, machine: Machine, compute: Any, order: Sequence[str
     moved = {role: _moved_bytes(nest, role, order, tile, trips, stored.get(role, 1.0)) for role in roles}
     outer_bytes: Any = sum(moved.values()) if moved else np.zeros_like(next(iter(tile.values())), dtype=float)
     unit = task.unit
-    per_second = _rate(machine, unit.name)
+    limited = machine.places[unit.name].port.bytes_per_tick is not None
     tiles: Any = 1
     for dim in order:
         tiles = tiles * trips[dim]
     first: Any = 0.0
-    if per_second is not None:
-        first = sum(tile_bytes(nest.operand(role), tile) for role in roles) / per_second
-        transfer = outer_bytes / per_second
+    if limited:
+        pace = {role: _seconds_per_byte(machine, task, role, tile) for role in roles}
+        first = sum(tile_bytes(nest.operand(role), tile) * pace[role] for role in roles)
+        transfer: Any = sum(moved[role] * pace[role] for role in roles) if roles else outer_bytes
         # With two buffers a load can be asked for one tile ahead: latency shows when a tile is shorter than that.
         waiting = tiles * machine.chip.memories[machine.outer(unit.name)].latency
         if machine.places[unit.name].double_buffered:
@@ -71,8 +74,8 @@ def tiling_costs(task: Task, machine: Machine, compute: Any, order: Sequence[str
             seconds = overlapped + np.minimum(first, transfer)
         else:
             ahead = machine.places[unit.name].prefetched
-            hidden: Any = sum(size for role, size in moved.items() if role in ahead)
-            seconds = np.maximum(compute, hidden / per_second) + (outer_bytes - hidden) / per_second + waiting
+            hidden: Any = sum(moved[role] * pace[role] for role in roles if role in ahead)
+            seconds = np.maximum(compute, hidden) + (transfer - hidden) + waiting
     else:
         seconds = np.asarray(compute, dtype=float)
     bits = machine.bits[machine.outer(unit.name)]
@@ -85,12 +88,12 @@ def trip_counts(nest: Nest, tile: Mapping[str, Any]) -> dict[str, Any]:
     return {dim: -(-extent // tile[dim]) for dim, extent in nest.full.items()}
 
 
-def _rate(machine: Machine, unit: str) -> float | None:
-    """Bytes per second of the unit's port, or None if it is unlimited."""
-    port = machine.places[unit].port
-    if port.bytes_per_tick is None:
-        return None
-    return port.bytes_per_tick * TICKS_PER_CYCLE * machine.chip.clock_hertz
+def _seconds_per_byte(machine: Machine, task: Task, role: Operand, tile: Mapping[str, Any]) -> Any:
+    """Time of a byte of an operand's tiles over the unit's port, which must be limited."""
+    port = machine.places[task.unit.name].port
+    operand = task.nest.operand(role)
+    runs = STREAM if port.dram is None else runs_of(operand, tile, task.nest.full, operand.bits)
+    return 1 / (port.rate(runs) * TICKS_PER_CYCLE * machine.chip.clock_hertz)
 
 
 def _visits(operand: NestOperand, order: Sequence[str], trips: Mapping[str, Any]) -> Any:

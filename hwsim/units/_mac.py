@@ -9,7 +9,7 @@ from pydantic import BeforeValidator
 
 from hwsim.chip import Chip
 from hwsim.nest import Nest, is_contraction
-from hwsim.technology import mac_energy
+from hwsim.technology import mac_area, mac_energy
 from hwsim.units.base import Action
 from workloads.graph import Op, Tensor
 
@@ -85,3 +85,13 @@ def mac_action(name: str, chip: Chip, nest: Nest, floating: tuple[int, ...], giv
     kind = "float" if bits in floating else "int"
     energy = mac_energy(kind, bits, chip.technology.node) if given is None else given
     return Action(name, "mac", nest.active_points, energy)
+
+
+def element_width(rates: Mapping[int, float], floating: tuple[int, ...], node: float) -> tuple[int, float]:
+    """The width whose multipliers one processing element is built of, and their area in square metres.
+
+    The other widths share them: of all listed widths it is the one that takes the most area for its rate.
+    """
+    areas = {bits: rate * mac_area("float" if bits in floating else "int", bits, node) for bits, rate in rates.items()}
+    widest = max(areas, key=lambda bits: (areas[bits], bits))
+    return widest, areas[widest]

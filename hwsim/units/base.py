@@ -131,6 +131,23 @@ class StreamUnit(Unit, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A piece of silicon: all copies together."""
+
+    component: str
+    square_metres: float
+
+
+@runtime_checkable
+class Silicon(Protocol):
+    """A unit whose area can be derived from what it is made of."""
+
+    def blocks(self) -> tuple[Block, ...]:
+        """Its arithmetic and registers, memories excluded."""
+        ...
+
+
 @runtime_checkable
 class KernelUnit(Unit, Protocol):
     """A unit that takes a whole operator (or composite) at once."""

@@ -18,12 +18,13 @@ from pydantic import Field
 
 from hwsim.access import COMPUTE, Traffic, access_counts
 from hwsim.chip import Chip, Count, Part, UnitSpec
+from hwsim.dram.bandwidth import sustained_bytes_per_second
 from hwsim.nest import Nest, gemm_of, product
 from hwsim.operand import OPERANDS, Operand
 from hwsim.pipeline import make_port, unit_ticks
 from hwsim.quantity import JoulesPerBit, JoulesPerOp
 from hwsim.schedule import Level
-from hwsim.units._mac import Rates, mac_action, nest_rate, operand_bits, rate_at, refuse_contraction
+from hwsim.units._mac import Rates, element_width, mac_action, nest_rate, operand_bits, rate_at, refuse_contraction
 from hwsim.units._spatial_options import (
     Capacity,
     affordable,
@@ -35,7 +36,7 @@ from hwsim.units._spatial_options import (
     write_levels,
 )
 from hwsim.units._spatial_time import Inner, Wiring, compute_cycles, read_inner, shared_bits, tile_time
-from hwsim.units.base import Action, Factor
+from hwsim.units.base import Action, Block, Factor
 from hwsim.units.registry import unit_kind
 from workloads.graph import Op, Tensor
 
@@ -204,10 +205,8 @@ class SpatialArray:
 
     @property
     def _shared_bits_per_cycle(self) -> float:
-        memory = self._chip.memories[self.shared_memory]
-        if memory.bandwidth is None:
-            return float("inf")
-        return 8 * memory.bandwidth * memory.efficiency / self._chip.clocks[self.spec.clock]
+        bandwidth = sustained_bytes_per_second(self._chip.memories[self.shared_memory])
+        return float("inf") if bandwidth is None else 8 * bandwidth / self._chip.clocks[self.spec.clock]
 
     def _bypass_cycles(self, nest: Nest, inner: Inner, extents: Mapping[str, Any]) -> Any:
         """Cycles for what comes straight from the outer memory, because the shared one does not hold it."""
@@ -295,18 +294,22 @@ class SpatialArray:
         return replace(row, outer_reads=round(row.outer_reads * (1 - nest.operand("input").zeros)))
 
     def actions(self, nest: Nest, levels: Sequence[Level]) -> tuple[Action, ...]:
-        """Multiply-accumulates, and bits arriving at lanes if the chip file gives their energy."""
+        """Multiply-accumulates, and bits arriving at lanes, for which only a chip file can give the energy."""
         mac = mac_action(self.name, self._chip, nest, self.spec.floating, self.spec.mac_energy)
         if self.spec.zero_gating:
             mac = replace(mac, count=mac.count * (1 - nest.operand("input").zeros))
-        if self.spec.network_energy is None:
-            return (mac,)
         bits = sum(
             row.inner_fills * nest.operand(row.operand).bits + row.inner_drains * nest.partial_bits
             for row in self.traffic(nest, levels)
             if row.outer not in self.lane_memories and (row.inner in self.lane_memories or row.inner == COMPUTE)
         )
         return mac, Action(self.name, "network bit", bits, self.spec.network_energy)
+
+    def blocks(self) -> tuple[Block, ...]:
+        """Multipliers; the lanes' storage is listed among the memories."""
+        spec = self.spec
+        _, area = element_width(spec.rates, spec.floating, self._chip.technology.node)
+        return (Block(f"{self.name} multiply-accumulators", spec.rows * spec.columns * spec.count * area),)
 
 
 def _undominated(rated: Sequence[_Rated]) -> list[tuple[tuple[str, ...], int]]:

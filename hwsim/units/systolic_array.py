@@ -20,13 +20,14 @@ import numpy as np
 
 from hwsim.access import COMPUTE, Traffic, access_counts, tile_lengths
 from hwsim.chip import Chip, Count, UnitSpec
+from hwsim.dram.bandwidth import sustained_bytes_per_second
 from hwsim.nest import Gemm, Nest, gemm_of, product, volume
 from hwsim.operand import OPERANDS, Operand
 from hwsim.quantity import JoulesPerOp
 from hwsim.schedule import Level
-from hwsim.technology import register_energy_per_bit
-from hwsim.units._mac import Rates, mac_action, nest_rate, operand_bits, rate_at, refuse_contraction
-from hwsim.units.base import Action, Factor
+from hwsim.technology import register_area_per_bit, register_energy_per_bit
+from hwsim.units._mac import Rates, element_width, mac_action, nest_rate, operand_bits, rate_at, refuse_contraction
+from hwsim.units.base import Action, Block, Factor
 from hwsim.units.registry import unit_kind
 from workloads.graph import Op, Tensor
 
@@ -202,8 +203,8 @@ class SystolicArray:
         """Cycles that the memories next to the array need for one tile."""
         slowest: Any = 0
         for name, roles in self._feeders().items():
-            memory = self._chip.memories[name]
-            if memory.bandwidth is None:
+            bandwidth = sustained_bytes_per_second(self._chip.memories[name])
+            if bandwidth is None:
                 continue
             total: Any = 0
             for role in roles:
@@ -213,7 +214,7 @@ class SystolicArray:
                     total = total + (2 * (count - results)) * nest.partial_bits + results * nest.operand(role).bits
                 else:
                     total = total + count * nest.operand(role).bits
-            per_cycle = memory.bandwidth * memory.efficiency / self._chip.clocks[self.spec.clock]
+            per_cycle = bandwidth / self._chip.clocks[self.spec.clock]
             slowest = np.maximum(slowest, np.ceil(total / 8 / per_cycle))
         return slowest
 
@@ -253,6 +254,19 @@ class SystolicArray:
         return (
             mac_action(self.name, self._chip, nest, self.spec.floating, self.spec.mac_energy),
             Action(self.name, "pipeline register bit", bits, per_bit),
+        )
+
+    def blocks(self) -> tuple[Block, ...]:
+        """Multipliers, and the registers of the operand that stays and of the two that move."""
+        spec, node = self.spec, self._chip.technology.node
+        elements = spec.rows * spec.columns * spec.count
+        bits, area = element_width(spec.rates, spec.floating, node)
+        widths = {"input": bits, "weight": bits, "output": spec.accumulator_bits}
+        staying = {"os": "output", "ws": "weight", "is": "input"}[spec.dataflow]
+        stored = sum(widths.values()) + (widths[staying] if spec.weight_double_buffer else 0)
+        return (
+            Block(f"{self.name} multiply-accumulators", elements * area),
+            Block(f"{self.name} registers", elements * stored * register_area_per_bit(node)),
         )
 
 

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field
 
 from hwsim.chip import Chip, Count, UnitSpec
 from hwsim.quantity import JoulesPerOp
-from hwsim.technology import vector_operation_energy
-from hwsim.units.base import Action
+from hwsim.technology import mac_area, vector_operation_energy
+from hwsim.units.base import Action, Block
 from hwsim.units.registry import unit_kind
 from workloads.graph import Op, Tensor, points
 
@@ -92,6 +92,11 @@ class VectorUnit:
         return tuple(
             Action(self.name, name, count * executed, self._operation_energy(name)) for name, count in op.arithmetic
         )
+
+    def blocks(self) -> tuple[Block, ...]:
+        """One floating-point multiply-accumulator per lane."""
+        area = mac_area("float", self.spec.bits, self._chip.technology.node)
+        return (Block(f"{self.name} lanes", self.spec.lanes * self.spec.count * area),)
 
     def _operation_energy(self, name: str) -> float:
         given = self.spec.operation_energy.get(name)
