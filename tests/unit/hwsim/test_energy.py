@@ -8,7 +8,12 @@ from hwsim.energy import energy_warnings, silent_links
 from hwsim.units.base import Action
 from mapper.estimate import estimate
 
-MODELS = ("matmul:m=64,n=64,k=64", "conv2d:n=1,c=16,h=14,w=14,k=16,r=3,s=3", "layernorm:rows=64,columns=64", "gelu:elements=512")
+MODELS = (
+    "matmul:m=64,n=64,k=64",
+    "conv2d:n=1,c=16,h=14,w=14,k=16,r=3,s=3",
+    "layernorm:rows=64,columns=64",
+    "gelu:elements=512",
+)
 FREE = ("scalesim_is", "scalesim_os", "scalesim_ws")
 """Chips that state that their memories cost nothing."""
 
