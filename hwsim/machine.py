@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from hwsim.area import die_area
 from hwsim.chip import Chip
 from hwsim.compression import stored_fractions
-from hwsim.nest import Nest
-from hwsim.operand import Operand
 from hwsim.dram.bandwidth import Dram, dram_of
 from hwsim.dram.energy import activation_joules
+from hwsim.nest import Nest
+from hwsim.operand import Operand
 from hwsim.pipeline import Place, Port, make_port
 from hwsim.report import Footnote
 from hwsim.sources import footnotes
