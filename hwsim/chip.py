@@ -129,12 +129,16 @@ class Compression(Part):
         return self
 
 
+MOST_RATIO = 8
+"""How far a data rate may be from its standard's: enough for a study of bandwidth, too little for a wrong standard."""
+
+
 def check_timing(memory: Memory) -> None:
     """Refuse timing of a memory that it can't belong to.
 
     Raises:
-        ValueError: not a dram, no bandwidth, an unknown standard, or a data rate per channel that is not even half or
-            is more than twice the standard's.
+        ValueError: not a dram, no bandwidth, an unknown standard, or a data rate per channel further than a factor of
+            ``MOST_RATIO`` from the standard's.
     """
     from hwsim.dram.bandwidth import rate_ratio
 
@@ -146,10 +150,10 @@ def check_timing(memory: Memory) -> None:
         ratio = rate_ratio(memory.timing, memory.bandwidth)
     except UserError as error:
         raise ValueError(f"timing.standard: {error}") from None
-    if not 0.5 <= ratio <= 2:
+    if not 1 / MOST_RATIO <= ratio <= MOST_RATIO:
         raise ValueError(
             f"timing.channels: {memory.timing.channels} channels of {memory.timing.standard} have {1 / ratio:.3g} times"
-            " the stated bandwidth; expected a count that makes up the bandwidth within a factor of 2"
+            f" the stated bandwidth; expected a count that makes up the bandwidth within a factor of {MOST_RATIO}"
         )
 
 

@@ -100,7 +100,7 @@ def test_a_stated_efficiency_beats_the_timing() -> None:
     ("changes", "message"),
     [
         ({"timing": {"standard": "hbm9", "channels": 32}}, "hbm2"),
-        ({"timing": {"standard": "hbm2", "channels": 8}}, "expected a count"),
+        ({"timing": {"standard": "hbm2", "channels": 2}}, "expected a count"),
         ({"bandwidth": None}, "only a dram with a bandwidth"),
         ({"kind": "sram"}, "only a dram with a bandwidth"),
     ],
