@@ -43,8 +43,38 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Goal:
+    """What a mapper is asked for.
+
+    Attributes:
+        objective: what is minimized first; the others break ties.
+        budget_seconds: wall time after which an anytime search stops; None is until done.
+        jobs: processor cores that a search may use.
+    """
+
+    objective: Objective = "latency"
+    budget_seconds: float | None = None
+    jobs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a mapper knows about the best possible.
+
+    Attributes:
+        space: mappings of the search space, without any pruning.
+        bound: no mapping of the space has a smaller value of the objective.
+        gap: (value found - bound) / value found; 0 where the mapping is proven optimal.
+    """
+
+    space: float
+    bound: float
+    gap: float
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """A mapping with its closed-form cost, and how many mappings were looked at.
+    """A mapping with its closed-form cost, how many mappings were looked at, and what is proven about it.
 
     The energy is that of the outer memory alone where a mapper minimized latency, else of all memories.
     """
@@ -54,12 +84,13 @@ class Found:
     outer_bytes: float
     energy_joules: float
     evaluated: int
+    proof: Proof | None = None
 
 
 class Mapper(Protocol):
     """Finds a legal mapping."""
 
-    def __call__(self, task: Task, machine: Machine, objective: Objective) -> Found:
+    def __call__(self, task: Task, machine: Machine, goal: Goal) -> Found:
         """The best mapping that this mapper can find.
 
         Raises:

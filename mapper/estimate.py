@@ -15,7 +15,7 @@ from hwsim.nest import is_contraction
 from hwsim.quantity import show
 from hwsim.report import Report
 from hwsim.simulation import simulate
-from mapper.base import Objective
+from mapper.base import Goal, Objective
 from mapper.generate import add_up, step_weights
 from mapper.graph import Search, map_with
 from workloads.graph import OperatorGraph
@@ -45,7 +45,7 @@ class Estimator:
 
 def make_estimator(chip: Chip, mapper: str = "fast", objective: Objective = "latency") -> Estimator:
     """An estimator for a chip."""
-    return Estimator(Search(make_machine(chip), mapper, objective))
+    return Estimator(Search(make_machine(chip), mapper, Goal(objective)))
 
 
 def estimate(

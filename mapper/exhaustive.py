@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from hwsim.machine import Machine
-from mapper.base import Found, Objective, Task, rank, register
+from mapper.base import Found, Goal, Task, rank, register
 from mapper.cost import compute_seconds, held_bytes, tiling_costs
 from mapper.fast import first_of, infeasible, make_levels, price
 from workloads.errors import UserError
@@ -27,7 +27,7 @@ class TooLargeError(UserError):
 
 
 @register("exhaustive")
-def exhaustive_mapper(task: Task, machine: Machine, objective: Objective) -> Found:
+def exhaustive_mapper(task: Task, machine: Machine, goal: Goal) -> Found:
     """The best of all mappings by closed-form cost.
 
     Raises:
@@ -57,7 +57,7 @@ def exhaustive_mapper(task: Task, machine: Machine, objective: Objective) -> Fou
         compute = compute_seconds(task, machine, inner, tile)
         for order in itertools.permutations(nest.dims):
             costs = tiling_costs(task, machine, compute, order, tile)
-            keys = (*rank(objective, costs.seconds, costs.energy_joules, costs.outer_bytes), costs.tiles)
+            keys = (*rank(goal.objective, costs.seconds, costs.energy_joules, costs.outer_bytes), costs.tiles)
             place = first_of(keys, np.size(compute))
             count += np.size(compute)
             key = tuple(float(np.ravel(column)[place if np.ndim(column) else 0]) for column in keys)

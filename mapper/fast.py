@@ -22,7 +22,7 @@ from hwsim.operand import OPERANDS
 from hwsim.quantity import show
 from hwsim.schedule import Level, TileLoop
 from hwsim.work import memory_traffic
-from mapper.base import Found, InfeasibleError, Objective, Task, rank, register
+from mapper.base import Found, Goal, InfeasibleError, Objective, Task, rank, register
 from mapper.cost import compute_seconds, held_bytes, tiling_costs
 
 CANDIDATES = 3000
@@ -110,9 +110,9 @@ def granules_of(nest: Nest, inner: tuple[Level, ...]) -> dict[str, int]:
 
 
 @register("fast")
-def fast_mapper(task: Task, machine: Machine, objective: Objective) -> Found:
+def fast_mapper(task: Task, machine: Machine, goal: Goal) -> Found:
     """A good legal mapping; see the module."""
-    nest = task.nest
+    nest, objective = task.nest, goal.objective
     if not nest.dims:
         return _single_point(task, machine)
     candidates = [

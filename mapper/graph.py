@@ -18,7 +18,7 @@ from hwsim.schedule import Mapping as OpMapping
 from hwsim.schedule import Placement, Schedule, Step
 from hwsim.units.base import ArrayUnit
 from hwsim.work import chunk_of, nest_for, operand_tensors, stream_bytes
-from mapper.base import Found, InfeasibleError, Objective, Task, get_mapper
+from mapper.base import Found, Goal, InfeasibleError, Objective, Task, get_mapper
 from mapper.residency import Piece, plan
 from workloads.errors import UserError
 from workloads.graph import Op, OperatorGraph, Tensor, number, points, size_bytes
@@ -40,14 +40,14 @@ class Search:
     Attributes:
         machine: the chip made ready.
         mapper: name of a registered mapper.
-        objective: what to minimize: latency, energy, edp or traffic.
+        goal: what to minimize, and the effort it may take.
         found: results by contraction, unit, free scratchpad and resident operands.
         evaluated: mappings looked at for all of them.
     """
 
     machine: Machine
     mapper: str = "fast"
-    objective: Objective = "latency"
+    goal: Goal = field(default_factory=Goal)
     found: dict[tuple[Nest, str, float, frozenset[Operand]], Found] = field(default_factory=dict)
     evaluated: int = 0
 
@@ -65,7 +65,7 @@ def map_graph(graph: OperatorGraph, chip: Chip, mapper: str = "fast", objective:
         NoUnitError: an operator that no unit runs; names the operator, its module path and the units asked.
         InfeasibleError: not even the smallest tile of an operator fits.
     """
-    return map_with(Search(make_machine(chip), mapper, objective), graph)
+    return map_with(Search(make_machine(chip), mapper, Goal(objective)), graph)
 
 
 def map_with(search: Search, graph: OperatorGraph) -> Schedule:
@@ -222,7 +222,7 @@ def _contraction(
     key = (nest, unit.name, free, roles)
     if key not in search.found:
         try:
-            found = get_mapper(search.mapper)(Task(nest, unit, free, roles), machine, search.objective)
+            found = get_mapper(search.mapper)(Task(nest, unit, free, roles), machine, search.goal)
         except InfeasibleError as error:
             raise InfeasibleError(f"{op.name} ({op.kind}) on {machine.chip.name}: {error}") from error
         search.found[key] = found

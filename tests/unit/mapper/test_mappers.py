@@ -13,7 +13,7 @@ from hwsim.machine import Machine, make_machine
 from hwsim.nest import Nest
 from hwsim.units.base import ArrayUnit
 from hwsim.work import nest_for
-from mapper.base import Found, InfeasibleError, Task, get_mapper
+from mapper.base import Found, Goal, InfeasibleError, Objective, Task, get_mapper
 from mapper.cost import held_bytes
 from mapper.exhaustive import TooLargeError
 from mapper.fast import neighbours
@@ -62,8 +62,8 @@ def test_the_fast_mapper_is_legal_and_close_to_the_best_of_all(
     machine: Machine, m: int, n: int, k: int, capacity: int
 ) -> None:
     task = task_of(machine, f"matmul:m={m},n={n},k={k}", capacity)
-    fast = get_mapper("fast")(task, machine, "latency")
-    best = get_mapper("exhaustive")(task, machine, "latency")
+    fast = get_mapper("fast")(task, machine, Goal())
+    best = get_mapper("exhaustive")(task, machine, Goal())
     if task.nest.dims:
         assert float(held_bytes(task, machine, tile_of(task, fast))) <= capacity
     assert best.seconds <= fast.seconds * (1 + 1e-12)
@@ -72,12 +72,12 @@ def test_the_fast_mapper_is_legal_and_close_to_the_best_of_all(
 
 def test_a_tile_that_can_not_fit_says_which_memory_and_how_much(machine: Machine) -> None:
     with pytest.raises(InfeasibleError, match=r"memories\.sram\.size.*needs \d.*has 2"):
-        get_mapper("fast")(task_of(machine, "matmul:m=8,n=8,k=8", 2), machine, "latency")
+        get_mapper("fast")(task_of(machine, "matmul:m=8,n=8,k=8", 2), machine, Goal())
 
 
 def test_the_exhaustive_mapper_refuses_what_it_can_not_finish(machine: Machine) -> None:
     with pytest.raises(TooLargeError, match="use --mapper fast"):
-        get_mapper("exhaustive")(task_of(machine, "matmul:m=999,n=999,k=999"), machine, "latency")
+        get_mapper("exhaustive")(task_of(machine, "matmul:m=999,n=999,k=999"), machine, Goal())
 
 
 def test_a_wrong_mapper_name_is_answered_with_the_nearest_one() -> None:
@@ -87,7 +87,8 @@ def test_a_wrong_mapper_name_is_answered_with_the_nearest_one() -> None:
 
 def test_every_objective_ranks_its_own_quantity_first(machine: Machine) -> None:
     task = task_of(machine, "matmul:m=20,n=24,k=22", 600)
-    found = {name: get_mapper("exhaustive")(task, machine, name) for name in ("latency", "traffic")}
+    names: tuple[Objective, ...] = ("latency", "traffic")
+    found = {name: get_mapper("exhaustive")(task, machine, Goal(name)) for name in names}
     assert found["latency"].seconds <= found["traffic"].seconds
     assert found["traffic"].outer_bytes <= found["latency"].outer_bytes
 
