@@ -3,7 +3,8 @@
 Operators are grouped by the innermost numbered module they come from (``layers.3``). Two groups are equal if their
 operators are, with tensors named by order of appearance. A run may have a period of several groups (A B A B).
 A run is folded only where the repetitions hang together like a loop: what one repetition reads from outside is either
-the same tensor for all (then it is ``shared``), a weight or state of its own, or what the previous one has written.
+the same tensor for all (then it is ``shared``), a weight or state of its own, or the one activation that the previous
+one hands on. So the repetitions can be written out again (``workloads.unfold``).
 """
 
 from __future__ import annotations
@@ -189,9 +190,23 @@ def _loop_length(groups: Sequence[Group], tensors: Mapping[str, Tensor], readers
     count = 1
     while count < run.count and canonical(parts[count], tensors) == shape and _continues(parts, count, tensors):
         count += 1
-    while count > 1 and _leaks(parts[:count], readers, run):
+    while count > 1 and (_leaks(parts[:count], readers, run) or not _is_chain(parts[:count], tensors, readers, run)):
         count -= 1
     return count
+
+
+def _is_chain(parts: Sequence[Group], tensors: Mapping[str, Tensor], readers: Mapping[str, int], run: _Run) -> bool:
+    """Whether ``workloads.unfold`` can write the repetitions out again from the first.
+
+    One activation at most is handed from repetition to repetition, and nothing else of the last is read afterwards.
+    """
+    carried = [(n, i) for n, i in zip(external(parts[0]), _carried(parts, 1), strict=True) if i is not None]
+    if len(carried) != 1:
+        return not carried
+    (name, place), end = carried[0], run.start + run.period * len(parts)
+    writes = [access.tensor for op in parts[-1] for access in op.writes]
+    leaving = {w for w in writes if readers.get(w, -1) >= end or tensors[w].role is Role.OUTPUT}
+    return tensors[name].role is Role.ACTIVATION and leaving == {writes[place]}
 
 
 def _continues(parts: Sequence[Group], position: int, tensors: Mapping[str, Tensor]) -> bool:
