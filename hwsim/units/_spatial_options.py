@@ -17,7 +17,9 @@ from hwsim.nest import Nest, NestOperand, gemm_of, volume
 from hwsim.schedule import Level, TileLoop
 from hwsim.units._spatial_time import Inner
 
-CONVOLUTION = frozenset("ngkcpqrs")
+CONVOLUTION = frozenset("ngkcpqrsot")
+_IN_TIME = {"o": "p", "t": "r"}
+"""The third output and kernel axis of a three-dimensional convolution go wherever the first ones may."""
 _NAMES_OF_CLASS = {"m": "npqm", "n": "k", "k": "crs", "batch": ("g", "batch")}
 _SPLITS_PER_PAIR = 3
 _UNROLLINGS = 16
@@ -49,14 +51,14 @@ def allowed_dims(nest: Nest, names: Sequence[str]) -> tuple[str, ...]:
     """Dimensions of a nest that an axis may unroll.
 
     Args:
-        nest: a convolution (loops n, g, k, c, p, q, r, s), whose names are taken as they are, or any other contraction,
-            where a name stands for its class: n, p, q for rows of the product, k for its columns, c, r, s for the
-            reduction, g for the batch.
+        nest: a convolution (loops n, g, k, c, p, q, r, s, and o, t in time), whose names are taken as they are, p
+            for o and r for t also, or any other contraction, where a name stands for its class: n, p, q for rows of
+            the product, k for its columns, c, r, s for the reduction, g for the batch.
         names: of the convolution's loops, or "m", "batch".
     """
     dims = set(nest.dims)
-    if dims <= CONVOLUTION and dims & {"c", "g"} and dims & {"p", "q", "r", "s"}:
-        return tuple(dim for dim in nest.dims if dim in names)
+    if dims <= CONVOLUTION and dims & {"c", "g"} and dims & {*"pqrsot"}:
+        return tuple(dim for dim in nest.dims if dim in names or _IN_TIME.get(dim) in names)
     gemm = gemm_of(nest)
     classes = {"m": gemm.m, "n": gemm.n, "k": gemm.k, "batch": gemm.batch}
     wanted = {

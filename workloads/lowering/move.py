@@ -5,7 +5,7 @@ from __future__ import annotations
 from workloads.graph import Access, Affine, Family, Loop, Op
 from workloads.lowering.call import Call, Value, axis, lowers
 from workloads.lowering.pointwise import broadcast_nest
-from workloads.symbols import Size, multiply
+from workloads.symbols import multiply
 
 VIEWS = frozenset(
     f"aten.{name}"
@@ -104,21 +104,33 @@ def lower_pad(call: Call) -> tuple[Op, ...]:
     return (Op(call.name, "pad", Family.MOVE, loops, reads, writes, source=call.source),)
 
 
-@lowers("aten.upsample_nearest2d", "aten.upsample_nearest1d", "aten._upsample_nearest_exact2d",
-        "aten.upsample_bilinear2d", "aten.upsample_bicubic2d")  # fmt: skip
+_INTERPOLATED = {"linear1d": 2, "bilinear2d": 4, "trilinear3d": 8, "bicubic2d": 16}
+"""Input elements that each output element of an interpolation is a weighted sum of."""
+
+
+@lowers("aten.upsample_nearest1d", "aten.upsample_nearest2d", "aten.upsample_nearest3d",
+        "aten._upsample_nearest_exact1d", "aten._upsample_nearest_exact2d", "aten._upsample_nearest_exact3d",
+        *(f"aten.upsample_{mode}" for mode in _INTERPOLATED))  # fmt: skip
 def lower_upsample(call: Call) -> tuple[Op, ...]:
-    """Upsampling by whole factors: every input element is written to a small window of the result."""
+    """Resampling: every input element is written to a small window of the result, or is part of a sum there.
+
+    Along an axis without a whole factor the input is seen in the result's shape (its elements count more than once).
+    """
     source = call.value("input") if "input" in call.arguments else call.value("self")
     loops = [Loop("i", multiply(source.shape[0], source.shape[1]))]
     read: list[Affine] = [axis("i")]
     write: list[Affine] = [axis("i")]
     for number, (small, large) in enumerate(zip(source.hints[2:], call.out.hints[2:], strict=True)):
-        factor: Size = max(1, large // small)
-        loops += [Loop(f"p{number}", min(small, large)), Loop(f"r{number}", factor)]
-        read.append(axis(f"p{number}"))
-        write.append(((f"p{number}", int(factor)), (f"r{number}", 1)))
+        factor = large // small if large % small == 0 else 1
+        outer, inner = f"p{number}", f"r{number}"
+        loops += [Loop(outer, large // factor), Loop(inner, factor)]
+        read.append(((outer, max(1, small // large)),))
+        write.append(((outer, factor), (inner, 1)))
     reads, writes = (Access(source.tensor, tuple(read)),), (Access(call.out.tensor, tuple(write)),)
-    return (Op(call.name, "upsample", Family.MOVE, tuple(loops), reads, writes, source=call.source),)
+    terms = _INTERPOLATED.get(call.target.removeprefix("aten.upsample_"), 0)
+    cost = (("add", terms - 1), ("mul", terms)) if terms else ()
+    family = Family.POINTWISE if terms else Family.MOVE
+    return (Op(call.name, "upsample", family, tuple(loops), reads, writes, cost, source=call.source),)
 
 
 def unknown_ops(call: Call) -> tuple[Op, ...]:
