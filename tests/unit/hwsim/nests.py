@@ -56,6 +56,16 @@ def conv_nest(
     return _nest(full, ((image, channel, down, across), weight, output), bits)
 
 
+def video_nest(k: int, c: int, out: tuple[int, int, int], window: tuple[int, int, int], bits: int = 8) -> Nest:
+    """A three-dimensional convolution of one clip: loops o, p, q over the output, t, r, s over the window."""
+    outer, inner = ("o", "p", "q"), ("t", "r", "s")
+    full = {"k": k, "c": c, **dict(zip(outer, out, strict=True)), **dict(zip(inner, window, strict=True))}
+    sliding = tuple(((p, 1), (r, 1)) for p, r in zip(outer, inner, strict=True))
+    weight = ((("k", 1),), (("c", 1),), *(((r, 1),) for r in inner))
+    output = ((("k", 1),), *(((p, 1),) for p in outer))
+    return _nest(full, (((("c", 1),), *sliding), weight, output), bits)
+
+
 def chip_with(unit: dict[str, Any], memories: dict[str, Any] | None = None, node: str = "45 nm") -> Chip:
     """A chip with one unit named "unit" at 1 GHz; without memories it has an unlimited dram and sram."""
     held = DEFAULT_MEMORIES if memories is None else memories

@@ -18,7 +18,7 @@ from hwsim.units._spatial_options import allowed_dims
 from hwsim.units._spatial_time import compute_cycles, read_inner, words
 from hwsim.units.registry import build_unit
 from hwsim.units.spatial_array import SpatialArray
-from tests.unit.hwsim.nests import chip_with, conv_nest, eyeriss_like, matmul_nest
+from tests.unit.hwsim.nests import chip_with, conv_nest, eyeriss_like, matmul_nest, video_nest
 from workloads.inline import parse_inline
 
 
@@ -47,9 +47,13 @@ def occupied_lanes(nest: Nest, levels: tuple[Level, ...]) -> int:
 
 @st.composite
 def small_nests(draw: st.DrawFn) -> Nest:
-    if draw(st.booleans()):
+    kind = draw(st.sampled_from(("matmul", "conv", "video")))
+    if kind == "matmul":
         size = st.integers(1, 40)
         nest = matmul_nest(draw(size), draw(size), draw(size), draw(st.integers(1, 3)), bits=16)
+    elif kind == "video":
+        size, window = st.integers(1, 6), st.integers(1, 3)
+        nest = video_nest(draw(size), draw(size), draw(st.tuples(*[size] * 3)), draw(st.tuples(*[window] * 3)), bits=16)
     else:
         size, window = st.integers(1, 14), st.integers(1, 4)
         outer = [draw(size) for _ in range(5)]
@@ -192,6 +196,13 @@ def test_names_of_a_convolution_stand_for_classes_of_a_product() -> None:
     assert allowed_dims(matmul, ("k",)) == ("n",)
     assert allowed_dims(matmul, ("p", "q")) == ("m",)
     assert allowed_dims(matmul, ("g",)) == ("b",)
+
+
+def test_time_axes_of_a_convolution_go_where_its_first_space_axes_may() -> None:
+    video = video_nest(8, 4, (5, 6, 6), (3, 3, 3))
+    assert allowed_dims(video, ("r", "c")) == ("c", "t", "r")
+    assert allowed_dims(video, ("p", "k")) == ("k", "o", "p")
+    assert allowed_dims(video, ("q", "s")) == ("q", "s")
 
 
 def test_a_lane_too_small_for_one_element_refuses() -> None:

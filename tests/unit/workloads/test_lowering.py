@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from workloads.graph import Role
+from workloads.graph import Family, Role, operations, points
 from workloads.lowering.call import Call, Value, find_lowering
 from workloads.lowering.move import is_free
 from workloads.symbols import symbol
@@ -108,3 +108,70 @@ def test_pooling_slides_with_its_stride():
 
 def test_an_unknown_target_has_no_lowering():
     assert find_lowering("aten.no_such_operator") is None
+
+
+def convolution(out: Value, image: Value, weight: Value, **window: object):
+    settings = {"stride": [1], "padding": [0], "dilation": [1], "groups": 1, **window}
+    (op,) = lower(f"aten.conv{len(out.shape) - 2}d", out, input=image, weight=weight, bias=None, **settings)
+    return op
+
+
+def test_a_convolution_in_space_and_time_has_three_windows():
+    op = convolution(
+        value("y", 2, 16, 4, 7, 7), value("x", 2, 8, 8, 14, 14), value("w", 16, 8, 3, 5, 5, role=Role.WEIGHT),
+        stride=[2], padding=[1, 2, 2],
+    )  # fmt: skip
+    assert [loop.name for loop in op.loops] == ["n", "k", "c", "o", "p", "q", "t", "r", "s"]
+    assert operations(op) == {"mac": 2 * 16 * 8 * (4 * 7 * 7) * (3 * 5 * 5)}
+    assert op.reads[0].index[2:] == ((("o", 2), ("t", 1)), (("p", 2), ("r", 1)), (("q", 2), ("s", 1)))
+
+
+def test_a_dilated_grouped_convolution_spreads_its_window_and_splits_its_channels():
+    op = convolution(
+        value("y", 1, 32, 9, 9), value("x", 1, 16, 9, 9), value("w", 32, 4, 3, 3, role=Role.WEIGHT),
+        padding=[6], dilation=[6], groups=4,
+    )  # fmt: skip
+    assert operations(op) == {"mac": 32 * 4 * 81 * 9}
+    assert op.reads[0].index == ((), (("g", 4), ("c", 1)), (("p", 1), ("r", 6)), (("q", 1), ("s", 6)))
+    assert op.writes[0].index[1] == (("g", 8), ("k", 1))
+
+
+def test_pooling_in_space_and_time_compares_or_adds_every_element_of_a_window():
+    clip, out = value("x", 2, 8, 8, 14, 14), value("y", 2, 8, 4, 7, 7)
+    (top,) = lower("aten.max_pool3d", out, self=clip, kernel_size=[3], stride=[2], padding=[1])
+    (mean,) = lower("aten.adaptive_avg_pool3d", value("y", 2, 8, 1, 1, 1), self=clip, output_size=[1, 1, 1])
+    assert operations(top) == {"compare": 2 * 8 * (4 * 7 * 7) * 27}
+    assert operations(mean) == {"add": 2 * 8 * 8 * 14 * 14}
+
+
+@pytest.mark.parametrize(("mode", "terms"), [("nearest2d", 0), ("bilinear2d", 4), ("bicubic2d", 16)])
+def test_interpolation_weighs_its_neighbours_for_every_element_written(mode: str, terms: int):
+    (op,) = lower(f"aten.upsample_{mode}", value("y", 1, 21, 56, 56), self=value("x", 1, 21, 7, 7))
+    written = 21 * 56 * 56
+    assert points(op) == written
+    assert operations(op) == ({"add": (terms - 1) * written, "mul": terms * written} if terms else {})
+    assert list(op.reads[0].index[1:]) == [(("p0", 1),), (("p1", 1),)]
+
+
+@pytest.mark.parametrize(("small", "large"), [(7, 10), (10, 7), (33, 65)])
+def test_interpolation_by_a_broken_factor_writes_every_element_once(small: int, large: int):
+    (op,) = lower("aten.upsample_bilinear2d", value("y", 1, 3, large, 6), self=value("x", 1, 3, small, 2))
+    assert points(op) == 3 * large * 6
+
+
+@pytest.mark.parametrize(("pad", "free"), [([0, 0, 0, 0], True), ([-1, 1, -1, 1], False), ([1, 1, 0, 0], False)])
+def test_padding_is_free_only_where_nothing_moves(pad: list[int], free: bool):
+    source, rows = value("x", 1, 3, 8, 8), 8 + pad[0] + pad[1]
+    assert is_free(Call("op", "aten.pad", {"self": source, "pad": pad}, (value("y", 1, 3, 8, rows),), "")) is free
+
+
+def test_a_channel_shuffle_moves_every_element_once():
+    (op,) = lower("aten.channel_shuffle", value("y", 1, 6, 4, 4), self=value("x", 1, 6, 4, 4), groups=2)
+    assert (points(op), operations(op), op.family) == (96, {}, Family.MOVE)
+
+
+def test_a_concatenation_copies_each_operand_once():
+    parts = [value(f"x{i}", 1, channels, 4, 4) for i, channels in enumerate((3, 5))]
+    ops = lower("aten.cat", value("y", 1, 8, 4, 4), tensors=parts, dim=1)
+    assert [points(op) for op in ops] == [48, 80]
+    assert {access.tensor for op in ops for access in op.writes} == {"y"}
