@@ -1,6 +1,6 @@
 # pyright: basic
-"""AmoebaNet-D. Source: Real et al., AAAI 2019 (the cells), and the genotype as GPipe benchmarks it (Huang et al., NeurIPS
-2019): ``depth`` normal cells before, between and after two reductions, behind a stem of two more.
+"""AmoebaNet-D. Source: Real et al., AAAI 2019; its cells as in the benchmarks of GPipe (Huang et al., NeurIPS 2019):
+``depth`` normal cells before, between and after two reductions, behind a stem of two more.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ REDUCTION: tuple[Choice, ...] = (
     ("max_3x3", 0), ("max_3x3", 1), ("skip", 2), ("max_3x3", 1),
     ("max_3x3", 0), ("skip", 2), ("skip", 2), ("max_3x3", 1),
 )  # fmt: skip
-"""Operator and state it acts on; two make a new state. State 0 is the result of the cell before the last, 1 the last."""
+"""Operator and state it acts on; two make a new state. State 0 is the last cell but one, state 1 the last."""
 STATES = 4
 
 

@@ -47,9 +47,7 @@ class SplitBlock(nn.Module):
         )
         self.downsample = None
         if stride != 1 or inputs != outputs:
-            self.downsample = nn.Sequential(
-                nn.Conv3d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm3d(outputs)
-            )
+            self.downsample = nn.Sequential(nn.Conv3d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm3d(outputs))
 
     def forward(self, clip: torch.Tensor) -> torch.Tensor:
         """[B, inputs, t, h, w] to [B, outputs, t / stride, h / stride, w / stride]."""

@@ -20,7 +20,8 @@ REQUIRED = frozenset(
         "gpt3-large", "gpt3-xl", "opt-6.7b", "opt-66b", "llama-2-7b", "llama-2-13b", "llama-2-70b",
         "llama-3-8b", "llama-3-70b", "llama-3.1-405b", "qwen2.5-72b", "mixtral-8x7b", "glam-143b", "grok-1",
         "gpt-oss-20b", "gpt-oss-120b", "deepseek-v3", "mamba-2.8b", "mamba2-2.7b", "lstm-kws", "lstm-ptb",
-        "gcn-cora",
+        "gcn-cora", "densenet-121", "resnext-50", "r2plus1d-18", "s3d", "fcn-resnet50", "deeplabv3-resnet50",
+        "lraspp-mobilenet-v3-large", "transformer", "pnasnet-5-large", "nasnet-a-large", "amoebanet-d", "darts",
     }
 )  # fmt: skip
 

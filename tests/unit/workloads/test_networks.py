@@ -122,3 +122,19 @@ def test_vit_projects_queries_keys_and_values_apart_where_the_list_does_it_at_on
     assert len(ours) == len(theirs) + 2 * 12
     assert requirement(ours, sizes) == requirement(theirs, their_sizes)
     assert sum(sizes[n] for _, w in ours for n in w) == sum(their_sizes[n] for _, w in theirs for n in w)
+
+
+def documented() -> dict[str, list[int]]:
+    """The numbers of docs/networks.md by network: operators, bytes written, M_R, parameters, MACs."""
+    text = (Path(__file__).parents[3] / "docs" / "networks.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
+    return {row[0]: [int(cell.replace(",", "")) for cell in row[1:6]] for row in rows[1:]}
+
+
+@pytest.mark.parametrize("name", documented())
+def test_the_table_of_networks_is_true(name: str) -> None:
+    found, sizes = steps(flat(name))
+    entry = catalog.describe(name)
+    written = sum(sizes[tensor] for _, writes in found for tensor in writes)
+    expected = [len(found), written, requirement(found, sizes), entry.parameters, dict(entry.macs)["forward"]]
+    assert documented()[name] == expected

@@ -42,7 +42,7 @@ def structure(graph: OperatorGraph) -> list[tuple[str, tuple[int, ...]]]:
     """Kinds in order, each with the operators (by position) that wrote what it reads; -1 is what is there before."""
     writers: dict[str, int] = {}
     found: list[tuple[str, tuple[int, ...]]] = []
-    for position, item in enumerate(op for _, op in graph.walk()):
+    for position, (_, item) in enumerate(graph.walk()):
         found.append((item.kind, tuple(writers.get(access.tensor, -1) for access in item.reads)))
         writers.update({access.tensor: position for access in item.writes})
     return found
@@ -99,8 +99,10 @@ def test_a_folded_segment_of_any_shipped_graph_can_be_written_out() -> None:
             assert graph_macs(unfold(graph)) == graph_macs(graph)
 
 
-@pytest.mark.parametrize("chip_name", ["eyeriss", "tpu_v4i", "a100_80gb_sxm"])
-@pytest.mark.parametrize("name", ["resnext-50", "transformer"])
+@pytest.mark.parametrize(
+    ("name", "chip_name"),
+    [("transformer", "eyeriss"), ("resnext-50", "tpu_v4i"), ("resnext-50", "a100_80gb_sxm"), ("gpt2", "tpu_v4i")],
+)
 def test_the_flat_graph_takes_the_time_and_energy_of_the_folded_one(name: str, chip_name: str) -> None:
     """A folded segment is simulated as its repetitions are, with what one of them fetches ahead for the next."""
     graph, chip = bind_model(catalog.find(name)), load_chip(chip_name)
@@ -117,7 +119,7 @@ def moved(report: Report) -> float:
 
 def test_two_tensors_handed_on_are_refused_by_name() -> None:
     ops = (op("cells.0", ["x", "y"], "a"), op("cells.0", ["a"], "b"))
-    tensors = tuple(Tensor(n, (8,), Role.INPUT if n == "t" else Role.ACTIVATION) for n in ("t", "x", "y", "a", "b", "z"))
+    tensors = tuple(Tensor(name, (8,), Role.INPUT if name == "t" else Role.ACTIVATION) for name in "txyabz")
     before = Segment("stem", (op("stem", ["t"], "x"), op("stem", ["x"], "y")))
     after = Segment("head", (op("head", ["a", "b"], "z"),))
     with pytest.raises(GraphError, match=r"cells\.0.*3 repetitions.*reads x, y; results a, b"):
