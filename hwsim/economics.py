@@ -18,6 +18,7 @@ from hwsim.quantity import (
     KilogramsPerKilowattHour,
     Metres,
     PerSquareMetre,
+    SquareMetres,
     Watts,
     parse,
 )
@@ -70,11 +71,13 @@ class Making(Part):
     """Having a chip made.
 
     Attributes:
+        die: area of one die, where a system is made of several; absent means the area of the chip.
         wafer, masks: absent means the defaults of the node in data/economics.yaml.
         design: engineering of the first chip, by task.
         per_chip: what each good die needs beside its share of the wafer, by item.
     """
 
+    die: SquareMetres | None = None
     wafer: Wafer | None = None
     masks: Masks | None = None
     design: dict[str, Money] = Field(default_factory=dict)

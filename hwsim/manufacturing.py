@@ -87,9 +87,10 @@ def bill_of(chip: Chip, area: float | None) -> Bill:
     Raises:
         NoPriceError: the area is not known, or a wafer holds no good die of it.
     """
+    making = chip.cost.making or Making()
+    area = making.die or area
     if area is None:
         raise NoPriceError(f"{chip.name}: no die area is known; state package.die_area")
-    making = chip.cost.making or Making()
     wafer, masks = making.wafer or default_wafer(chip), making.masks or default_masks(chip)
     dies = dies_per_wafer(area, wafer.diameter)
     fraction = murphy_yield(area, wafer.defects)
