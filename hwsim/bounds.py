@@ -38,12 +38,12 @@ def leaves(op: Op) -> Iterator[Op]:
         yield op
 
 
-def compulsory_bytes(graph: OperatorGraph, chip: Chip | None = None) -> float:
+def compulsory_bytes(graph: OperatorGraph, chip: Chip | None = None, held: frozenset[Role] = frozenset()) -> float:
     """Bytes that must cross the outermost memory: weights, state and inputs touched once, outputs and new state
     written.
 
     Tensors that only live between operators cost nothing here, because a large enough chip would keep them. With a
-    chip, tensors are as small as the best code of its links makes them.
+    chip, tensors are as small as the best code of its links makes them. Roles ``held`` in a unit count nothing.
     """
     reads: dict[str, float] = {}
     writes: dict[str, float] = {}
@@ -52,7 +52,7 @@ def compulsory_bytes(graph: OperatorGraph, chip: Chip | None = None) -> float:
             for accesses, sums in ((leaf.reads, reads), (leaf.writes, writes)):
                 for access in accesses:
                     tensor = graph.by_name.get(access.tensor)
-                    if tensor is None or tensor.role not in _KEPT:
+                    if tensor is None or tensor.role not in _KEPT or tensor.role in held:
                         continue
                     times = 1 if tensor.shared else segment.count
                     size = times * _least_bytes(leaf, access, tensor, chip)
@@ -72,7 +72,7 @@ def _least_bytes(op: Op, access: Access, tensor: Tensor, chip: Chip | None) -> f
 
 def bounds(graph: OperatorGraph, machine: Machine) -> Bounds:
     """The roofline: all multiply-accumulates at the peak of all units together, compulsory bytes at peak bandwidth."""
-    compulsory = compulsory_bytes(graph, machine.chip)
+    compulsory = compulsory_bytes(graph, machine.chip, machine.held)
     bandwidth = _peak_bandwidth(machine)
     compute = 0.0
     peaks: dict[tuple[str, int], float] = {}
@@ -110,19 +110,27 @@ def _peak(op: Op, machine: Machine, tensors: Mapping[str, Tensor]) -> float:
     return sum(unit.peak_operations(op, tensors) for unit in units if unit.refuses(op, tensors) is None)
 
 
-def needed_bytes(graph: OperatorGraph) -> int:
-    """Bytes of weights and state with all repetitions, inputs, outputs and the largest intermediate tensor."""
-    fixed = sum(role_bytes(graph, role) for role in _KEPT)
+def needed_bytes(graph: OperatorGraph, hardwired: bool = False) -> int:
+    """Bytes of weights (unless hardwired), state with all repetitions, inputs, outputs and the largest intermediate."""
+    fixed = sum(role_bytes(graph, role) for role in _KEPT if not (hardwired and role is Role.WEIGHT))
     return fixed + max((size_bytes(t) for t in graph.tensors if t.role is Role.ACTIVATION), default=0)
 
 
-def check_fits(graph: OperatorGraph, chip: Chip) -> None:
-    """Refuse a model that the chip's memory can't hold.
+def check_fits(graph: OperatorGraph, machine: Machine) -> None:
+    """Refuse a model that the chip's memory, or its hardwired arrays, can't hold.
 
     Raises:
         DoesNotFitError: with both sizes and what may help.
     """
-    needs, has = needed_bytes(graph), capacity_bytes(chip)
+    chip = machine.chip
+    places = sum(holder.weight_capacity for holder in machine.holders)
+    if machine.holders and graph.parameters > places:
+        raise DoesNotFitError(
+            f"{graph.model} on {chip.name}",
+            f"does not fit: has {graph.parameters / 1e9:.4g} billion weights, the arrays hold {places / 1e9:.4g}",
+            "; try a system of more chips",
+        )
+    needs, has = needed_bytes(graph, bool(machine.holders)), capacity_bytes(chip)
     if needs > has:
         raise DoesNotFitError(
             f"{graph.model} on {chip.name}",

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import Field, PlainValidator, model_validator
 
+from hwsim.economics import Making, Owning
 from hwsim.operand import Operand
+from hwsim.part import Count, Fraction, Part
 from hwsim.quantity import (
     Bytes,
     BytesPerSecond,
@@ -30,14 +32,6 @@ from workloads.errors import UserError, did_you_mean
 
 Status: TypeAlias = Literal["published", "secondary", "derived", "assumed"]
 DramFamily: TypeAlias = Literal["ddr", "lpddr", "gddr", "hbm"]
-Fraction: TypeAlias = Annotated[float, Field(gt=0, le=1)]
-Count: TypeAlias = Annotated[int, Field(ge=1, le=10**9)]
-
-
-class Part(BaseModel):
-    """Base of every piece of a chip file: immutable, unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Technology(Part):
@@ -181,11 +175,20 @@ class Package(Part):
 
 
 class Cost(Part):
-    """What owning the chip costs; the report gives money per unit of work when a price is known."""
+    """What owning the chip costs; the report gives money per unit of work when a price is known.
+
+    Attributes:
+        price: of one chip as bought.
+        lifetime: years of use.
+        electricity: price of energy.
+        making, owning: for ``hwsim cost``: what it costs to have the chip made, and to run systems of it.
+    """
 
     price: Dollars | None = None
     lifetime: Years = 3.0
     electricity: DollarsPerKilowattHour = 0.1
+    making: Making | None = None
+    owning: Owning | None = None
 
 
 class Source(Part):
@@ -253,7 +256,7 @@ class Chip(Part):
     clocks: dict[str, Hertz]
     memories: dict[str, Memory]
     units: dict[str, Annotated[UnitSpec, PlainValidator(_read_unit)]]
-    links: dict[str, Link] = {}
+    links: dict[str, Link] = Field(default_factory=dict)
     package: Package = Package()
     cost: Cost = Cost()
     sources: tuple[Source, ...] = ()

@@ -16,8 +16,9 @@ from hwsim.pipeline import Place, Port, make_port
 from hwsim.report import Footnote
 from hwsim.sources import footnotes
 from hwsim.technology import memory_energy
-from hwsim.units.base import ArrayUnit, KernelUnit, StreamUnit, Unit
+from hwsim.units.base import ArrayUnit, Engines, Holder, KernelUnit, StreamUnit, Unit
 from hwsim.units.registry import build_unit
+from workloads.graph import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,16 @@ class Machine:
         path = self.chip.units[unit].path
         return path[1] if len(path) > 1 else None
 
+    @property
+    def holders(self) -> tuple[Holder, ...]:
+        """Units that hold tensors themselves."""
+        return tuple(unit for unit in self.units.values() if isinstance(unit, Holder))
+
+    @property
+    def held(self) -> frozenset[Role]:
+        """Roles of tensors that cross no memory."""
+        return frozenset(role for unit in self.holders for role in unit.held)
+
     def stored(self, unit: str, nest: Nest) -> Mapping[Operand, float]:
         """Size of the operands in a unit's outer memory relative to plain data, where a link codes them."""
         return stored_fractions(self.chip, self.outer(unit), self.scratchpad(unit), nest)
@@ -80,7 +91,9 @@ class Machine:
 def make_machine(chip: Chip) -> Machine:
     """Build the models of all units of a chip."""
     outers = sorted({spec.path[0] for spec in chip.units.values()})
-    resources = (*outers, *chip.units)
+    units = {name: build_unit(name, chip) for name in chip.units}
+    engines = [(name, one) for name, unit in units.items() if isinstance(unit, Engines) for one in unit.engines]
+    resources = (*outers, *chip.units, *(f"{name}: {one}" for name, one in engines))
     places: dict[str, Place] = {}
     for index, (name, spec) in enumerate(chip.units.items()):
         outer, *rest = spec.path
@@ -88,13 +101,13 @@ def make_machine(chip: Chip) -> Machine:
         port: Port = make_port(chip, outer, inner, outers.index(outer))
         buffered = chip.memories[inner].double_buffered if inner is not None else True
         ahead = frozenset(chip.memories[inner].prefetched if inner is not None else ())
-        places[name] = Place(len(outers) + index, port, buffered, prefetched=ahead)
+        own = {one: resources.index(f"{unit}: {one}") for unit, one in engines if unit == name}
+        places[name] = Place(len(outers) + index, port, buffered, prefetched=ahead, engines=own)
     bits: dict[str, BitEnergy] = {}
     for name, memory in chip.memories.items():
         energy = memory_energy(memory, chip)
         links = sum(link.energy or 0.0 for link in chip.links.values() if name == link.between[0])
         bits[name] = BitEnergy(energy.read_joules_per_bit + links, energy.write_joules_per_bit + links)
-    units = {name: build_unit(name, chip) for name in chip.units}
     area, notes = die_area(chip, units.values())
     return Machine(
         chip,

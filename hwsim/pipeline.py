@@ -9,7 +9,7 @@ when they fit beside this operator's tiles. Nothing here is a formula for overla
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -76,6 +76,7 @@ class Place:
         port: of its outer memory.
         double_buffered: whether a tile can be loaded while another is in use.
         prefetched: operands for which it can, whatever ``double_buffered`` says.
+        engines: resources of its engines.
         label: name of the operator, for the timeline.
     """
 
@@ -84,6 +85,7 @@ class Place:
     double_buffered: bool
     label: str = ""
     prefetched: frozenset[Operand] = frozenset()
+    engines: Mapping[str, int] = field(default_factory=dict)
 
     def doubled(self, role: Operand) -> bool:
         """Whether an operand has two buffers."""
@@ -322,8 +324,15 @@ def _piece(work: Stream, place: Place, ticks: int, share: float) -> tuple[Node, 
     return tuple(nodes)
 
 
-def kernel(place: Place, ticks: int, overhead_ticks: int) -> tuple[Node, ...]:
-    """A whole operator as one task, after its launch overhead."""
-    launch = Run(place.unit, overhead_ticks, (RELEASED,), DONE, name=f"{place.label}: launch")
-    body = Run(place.unit, ticks, (RELEASED,), DONE, name=f"{place.label}: compute")
-    return (launch, body) if overhead_ticks else (body,)
+def kernel(place: Place, ticks: int, overhead_ticks: int, engines: Sequence[tuple[str, int]] = ()) -> tuple[Node, ...]:
+    """A whole operator as one task, after its launch overhead; its engines' shares beside it, one after the other."""
+    nodes: list[Node] = []
+    if overhead_ticks:
+        nodes.append(Run(place.unit, overhead_ticks, (RELEASED,), DONE, name=f"{place.label}: launch"))
+    before = DONE if overhead_ticks else RELEASED
+    for name, share in engines:
+        register = READY["input"]
+        nodes.append(Run(place.engines[name], share, (before,), register, name=f"{place.label}: {name}"))
+        before = register
+    nodes.append(Run(place.unit, ticks, (RELEASED,), DONE, name=f"{place.label}: compute"))
+    return tuple(nodes)

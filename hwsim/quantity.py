@@ -34,13 +34,18 @@ _BASES: dict[str, dict[str, float]] = {
     "m": {"m": 1.0},
     "USD": {"USD": 1.0},
     "USD/kWh": {"USD/kWh": 1.0},
+    "USD/W": {"USD/W": 1.0},
+    "/m2": {"/m2": 1.0, "/cm2": 1e4, "/mm2": 1e6},
+    "kg": {"g": 1e-3},
+    "kg/kWh": {"g/kWh": 1e-3},
     "year": {"year": 1.0},
 }
 _AREAS = {"mm2": 1e-6, "um2": 1e-12, "cm2": 1e-4, "m2": 1.0}
 _EXAMPLES = {
     "B": "512 KiB", "B/s": "614 GB/s", "Hz": "940 MHz", "s": "120 ns", "J": "3.7 pJ", "J/bit": "3.9 pJ/bit",
     "J/op": "0.4 pJ/op", "W": "75 W", "V": "1.35 V", "A": "71 mA", "m2": "331 mm2", "m": "28 nm", "USD": "9000 USD",
-    "USD/kWh": "0.1 USD/kWh", "year": "3 year",
+    "USD/kWh": "0.1 USD/kWh", "USD/W": "12 USD/W", "/m2": "0.11 /cm2", "kg": "124.9 kg", "kg/kWh": "0.38 kg/kWh",
+    "year": "3 year",
 }  # fmt: skip
 _PATTERN = re.compile(r"^\s*([+-]?(?:\d{1,40}\.?\d{0,40}|\.\d{1,40})(?:[eE][+-]?\d{1,2})?)\s*(\S*)\s*$", re.ASCII)
 
@@ -50,7 +55,8 @@ def parse(value: object, unit: str) -> float:
 
     Args:
         value: text such as "512 KiB".
-        unit: one of B, B/s, Hz, s, J, J/bit, J/op, W, V, A, m2, m, USD, USD/kWh, year.
+        unit: one of B, B/s, Hz, s, J, J/bit, J/op, W, V, A, m2, m, USD, USD/kWh,
+            USD/W, /m2, kg, kg/kWh, year.
 
     Raises:
         ValueError: not a number, no unit, or an unknown unit.
@@ -126,4 +132,8 @@ SquareMetres = Annotated[float, _positive("m2")]
 Metres = Annotated[float, _positive("m")]
 Dollars = Annotated[float, _positive("USD")]
 DollarsPerKilowattHour = Annotated[float, _positive("USD/kWh", zero=True)]
+DollarsPerWatt = Annotated[float, _positive("USD/W", zero=True)]
+PerSquareMetre = Annotated[float, _positive("/m2", zero=True)]
+Kilograms = Annotated[float, _positive("kg", zero=True)]
+KilogramsPerKilowattHour = Annotated[float, _positive("kg/kWh", zero=True)]
 Years = Annotated[float, _positive("year")]

@@ -15,6 +15,7 @@ from hwsim.program import Mark, Node, Repeat, Size, State, run
 from hwsim.report import EnergyRow, OpRow, Report, Span, TrafficRow
 from hwsim.schedule import Schedule, Step
 from hwsim.technology import static_power_watts
+from hwsim.units.base import Cautious
 from hwsim.work import Work, chunk_of, make_work
 from workloads.graph import Op, OperatorGraph, Role, Tensor, graph_macs, role_bytes
 
@@ -69,8 +70,8 @@ def play_schedule(graph: OperatorGraph, schedule: Schedule, chip: Chip, machine:
         DoesNotFitError: the model needs more memory than the chip has.
         BoundError: the result is below its own lower bound (a bug).
     """
-    check_fits(graph, chip)
     machine = machine or make_machine(chip)
+    check_fits(graph, machine)
     nodes, entries = build_program(graph, schedule, machine)
     size = Size(REGISTERS, len(machine.resources), 1, len(entries))
     state = run(nodes, size, TIMELINE_TASKS)
@@ -186,6 +187,7 @@ def _report(
         ops.append(_op_row(machine, entry, state.ops[index] / per_second, sum(row.energy_joules for row in own)))
     warnings = list(energy_warnings(chip, [action for entry in entries for action in entry.work.actions]))
     warnings += [f"unknown operator {name} at {path} counted as traffic only ({n}x)" for name, path, n in graph.unknown]
+    warnings += _cautions(graph, machine, entries, seconds)
     facts = dict(graph.facts)
     work, noun = _work_done(graph)
     joules = sum(row.energy_joules for row in energy)
@@ -219,6 +221,16 @@ def _report(
         warnings=tuple(warnings),
         footnotes=machine.footnotes,
     )
+
+
+def _cautions(graph: OperatorGraph, machine: Machine, entries: Sequence[Entry], seconds: float) -> list[str]:
+    """What units want to have said about the work they did."""
+    found: list[str] = []
+    for name, unit in machine.units.items():
+        if isinstance(unit, Cautious):
+            done = [(entry.op, graph.by_name, entry.repeats) for entry in entries if entry.step.mapping.unit == name]
+            found += unit.cautions(done, seconds)
+    return found
 
 
 _ALWAYS = (
@@ -288,6 +300,8 @@ def _op_row(machine: Machine, entry: Entry, seconds: float, joules: float) -> Op
 
 def _bound_by(machine: Machine, entry: Entry, seconds: float) -> str:
     work = entry.work
+    if work.bound_by:
+        return work.bound_by
     terms = {
         "compute": work.compute_seconds,
         f"memory:{machine.outer(entry.step.mapping.unit)}": work.memory_seconds,

@@ -34,6 +34,7 @@ class Work:
         compute_seconds, memory_seconds, overhead_seconds: how long each resource is busy with it.
         first_bytes, held_bytes: scratchpad for its first tiles, and for all its buffers.
         note: the mapping in one line.
+        bound_by: what limits it, where its unit says so itself.
     """
 
     nodes: tuple[Node, ...]
@@ -47,6 +48,7 @@ class Work:
     first_bytes: float = 0.0
     held_bytes: float = 0.0
     note: str = ""
+    bound_by: str = ""
 
 
 def chunk_of(op: Op, step: Step) -> Op:
@@ -300,6 +302,7 @@ def _kernel_work(machine: Machine, unit: KernelUnit, op: Op, step: Step, tensors
             replace(machine.places[unit.name], label=op.name),
             ticks_of(chip, one.seconds),
             ticks_of(chip, one.overhead_seconds),
+            [(name, ticks_of(chip, seconds)) for name, seconds in one.engines if seconds],
         ),
         traffic=tuple((memory, r, w) for memory, (r, w) in traffic.items()),
         actions=(*one.actions, *_memory_actions(machine, traffic)),
@@ -309,6 +312,7 @@ def _kernel_work(machine: Machine, unit: KernelUnit, op: Op, step: Step, tensors
         memory_seconds=one.memory_seconds,
         overhead_seconds=one.overhead_seconds,
         note=one.note,
+        bound_by=max(one.engines, key=lambda engine: engine[1])[0] if one.engines else "",
     )
 
 

@@ -23,8 +23,13 @@ from workloads.model import Choices, Model, bind_model, plan_model
 from workloads.phases import decode_step
 from workloads.precision import with_precision
 
-WIDTHS = (16, 8)
-"""Precisions tried, in this order, when the user states none."""
+_ROLES = ("weight", "activation", "input", "output", "state")
+PRECISIONS: tuple[Mapping[str, int], ...] = (
+    dict.fromkeys(_ROLES, 16),
+    dict.fromkeys(_ROLES, 8),
+    {**dict.fromkeys(_ROLES, 16), "weight": 4},
+)
+"""Bits by role tried, in this order, when the user states none; the last only where no wider one computes."""
 
 
 @dataclass(slots=True)
@@ -114,30 +119,42 @@ def native_precision(estimator: Estimator, graph: OperatorGraph) -> tuple[Operat
     much.
     """
     computed: list[tuple[int, OperatorGraph]] = []
-    for width in WIDTHS:
-        candidate = graph if width == WIDTHS[0] else _at(graph, width)
+    for place, bits in enumerate(PRECISIONS):
+        if computed and bits is PRECISIONS[-1]:
+            return computed[0][1], ()
+        candidate = with_precision(graph, bits) if place else graph
         if _computes(estimator, candidate):
-            computed.append((width, candidate))
-            if needed_bytes(candidate) <= capacity_bytes(estimator.chip):
+            computed.append((place, candidate))
+            if _fits(estimator, candidate):
                 break
     else:
-        if not computed:
-            return graph, ()
-        return computed[0][1], ()
-    width, chosen = computed[-1]
-    if width == WIDTHS[0]:
+        return (computed[0][1] if computed else graph), ()
+    place, chosen = computed[-1]
+    if place == 0:
         return chosen, ()
-    why = f"does not compute with {WIDTHS[0]} bits"
-    if computed[0][0] == WIDTHS[0]:
-        why = (
-            f"holds {show(capacity_bytes(estimator.chip), 'B')}, {WIDTHS[0]} bits need {show(needed_bytes(graph), 'B')}"
-        )
-    text = f"estimated with {width} bits per element, because {estimator.chip.name} {why}; choose with --bits"
+    why = f"does not compute with {_named(PRECISIONS[0])}"
+    if computed[0][0] == 0:
+        has, needs = capacity_bytes(estimator.chip), needed_bytes(graph)
+        why = f"holds {show(has, 'B')}, {_named(PRECISIONS[0])} need {show(needs, 'B')}"
+    what = _named(PRECISIONS[place])
+    text = f"estimated with {what} per element, because {estimator.chip.name} {why}; choose with --bits"
     return chosen, (text,)
 
 
-def _at(graph: OperatorGraph, width: int) -> OperatorGraph:
-    return with_precision(graph, dict.fromkeys(("weight", "activation", "input", "output", "state"), width))
+def _bits_of(graph: OperatorGraph) -> dict[str, int]:
+    """The precision that was chosen for a graph."""
+    return {key.removeprefix("bits_"): int(value) for key, value in graph.facts if key.startswith("bits_")}
+
+
+def _named(bits: Mapping[str, int]) -> str:
+    """``8 bits``, or ``16 bits (weights 4)``."""
+    weights = "" if bits["weight"] == bits["activation"] else f" (weights {bits['weight']})"
+    return f"{bits['activation']} bits{weights}"
+
+
+def _fits(estimator: Estimator, graph: OperatorGraph) -> bool:
+    machine = estimator.search.machine
+    return needed_bytes(graph, bool(machine.holders)) <= capacity_bytes(machine.chip)
 
 
 def _computes(estimator: Estimator, graph: OperatorGraph) -> bool:
@@ -167,8 +184,7 @@ def _generate(estimator: Estimator, model: Model, choices: Choices, prompt: int,
     if choices.bits is None:
         chosen, warnings = native_precision(estimator, last)
         if chosen is not last:
-            bits = dict.fromkeys(("weight", "activation", "input", "output", "state"), WIDTHS[1])
-            plan = plan_model(model, prompt, output, replace(choices, bits=bits))
+            plan = plan_model(model, prompt, output, replace(choices, bits=_bits_of(chosen)))
     prefill = estimator.report(plan.prefill)
     known: dict[int, Report] = {}
 

@@ -15,7 +15,7 @@ from hwsim.access import Traffic
 from hwsim.chip import UnitSpec
 from hwsim.nest import Nest
 from hwsim.schedule import Level
-from workloads.graph import Op, Tensor
+from workloads.graph import Op, Role, Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class Kernel:
         actions: energy of everything but the memories named above.
         compute_seconds, memory_seconds: its two roofline terms, to say what bounds it.
         note: chosen tile or kernel, for `explain`.
+        engines: seconds by engine of the unit, one after the other within ``seconds``; for a unit with ``Engines``.
     """
 
     seconds: float
@@ -49,6 +50,7 @@ class Kernel:
     compute_seconds: float
     memory_seconds: float
     note: str = ""
+    engines: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,45 @@ class Silicon(Protocol):
 
     def blocks(self) -> tuple[Block, ...]:
         """Its arithmetic and registers, memories excluded."""
+        ...
+
+
+@runtime_checkable
+class Engines(Protocol):
+    """A kernel unit whose parts are resources of their own in timelines and in `explain`; optional."""
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Their names."""
+        ...
+
+
+@runtime_checkable
+class Holder(Protocol):
+    """A unit that holds tensors itself, so that they neither need room in a memory nor cross it; optional."""
+
+    @property
+    def held(self) -> frozenset[Role]:
+        """Roles of the tensors that cause no traffic."""
+        ...
+
+    @property
+    def weight_capacity(self) -> float:
+        """Weights that it has room for."""
+        ...
+
+
+@runtime_checkable
+class Cautious(Protocol):
+    """A unit that knows what its numbers leave out; optional."""
+
+    def cautions(self, work: Sequence[tuple[Op, Mapping[str, Tensor], int]], seconds: float) -> tuple[str, ...]:
+        """What a reader of the report must know.
+
+        Args:
+            work: operators that ran on it with their tensors, and how often.
+            seconds: the whole time.
+        """
         ...
 
 
