@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from hwsim.pim.commands import Do, Loop, Node, Played, Program, advanced
 from hwsim.pim.timing import PimTiming
@@ -27,6 +28,7 @@ class Geometry:
         accumulators: results that a unit holds before they must be read.
         vectors: inputs that one MAC command multiplies with the weights it reads.
         burst: elements of one burst on the interface.
+        result_lanes: sums per result that are added only outside.
         sets: sets of banks; with two, one set opens its next row while the other works.
     """
 
@@ -38,6 +40,7 @@ class Geometry:
     accumulators: int = 1
     vectors: int = 1
     burst: int = 16
+    result_lanes: int = 1
     sets: int = 1
 
 
@@ -75,6 +78,7 @@ class Layout:
     played: Played
 
 
+@lru_cache(maxsize=4096)
 def best_layout(product: Product, shape: Geometry, timing: PimTiming) -> Layout:
     """The fastest layout; of equal ones that with the fewest activations, then the first."""
     return min(layouts(product, shape, timing), key=lambda one: (one.played.cycles, one.played.counts.get("ACT", 0)))
@@ -141,7 +145,8 @@ class _Pieces:
 
     def _read(self) -> Node:
         """The results of all units: one burst carries those of as many units as it has elements."""
-        return Do("RD_MAC", self.held * self.at_once * _up(self.shape.units, self.shape.burst))
+        bursts = _up(self.shape.units * self.shape.result_lanes, self.shape.burst)
+        return Do("RD_MAC", self.held * self.at_once * bursts)
 
     def _macs(self, length: int, banks: int = 0) -> Node:
         """So many columns, each for all vectors at once."""

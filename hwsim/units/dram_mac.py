@@ -1,0 +1,135 @@
+"""MAC units in a DRAM: at every bank, at every bank group, or on the logic die under the stack.
+
+A product of a matrix in the DRAM and a few vectors is a stream of commands: the input goes to a buffer that all units of a
+channel share, rows are opened in all banks at once, every command multiplies one column of every open row, results are read
+back. The layout is chosen for each product (``hwsim.pim.layout``), its cycles are those of the commands under the timing of
+the chip file (``hwsim.pim.commands``), and refresh takes its share. An operator starts when the one before is complete.
+Partial sums are added outside as they arrive. Softmax, norms and activation functions belong to another unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hwsim.chip import Chip
+from hwsim.nest import is_contraction
+from hwsim.pim.commands import Played, advanced, with_refresh
+from hwsim.pim.energy import column_joules_per_bit, row_joules
+from hwsim.pim.layout import Layout, Product, best_layout
+from hwsim.technology import vector_operation_energy
+from hwsim.units._dram_mac_ops import append_of, append_program, product_of, refusal
+from hwsim.units._dram_mac_spec import DramMacSpec, PimError, geometry_of, timing_of
+from hwsim.units.base import Action, Kernel
+from hwsim.units.registry import unit_kind
+from workloads.graph import Op, Role, Tensor
+
+__all__ = ["DramMac", "DramMacSpec", "PimError"]
+
+
+@unit_kind("dram_mac", DramMacSpec)
+class DramMac:
+    """The MAC units of a memory; runs products with weights or cached state, and appends to the cache."""
+
+    def __init__(self, name: str, spec: DramMacSpec, chip: Chip) -> None:
+        self.name = name
+        self.spec = spec
+        self.geometry = geometry_of(spec)
+        self.timing = timing_of(name, spec, chip)
+        self._chip = chip
+        self._clock = chip.clocks[spec.clock]
+        self._row_joules = row_joules(spec.energy, spec.row * 8, spec.currents)
+
+    def refuses(self, op: Op, tensors: Mapping[str, Tensor]) -> str | None:
+        """All but products with a matrix that lies in the DRAM and fits it, and appends to a cache."""
+        return refusal(self.name, self.spec.bits, self.spec.size_bytes, op, tensors)
+
+    def peak_operations(self, op: Op, tensors: Mapping[str, Tensor]) -> float:
+        """Multiply-accumulates per second with a MAC command in every interval; appends at the interface's bursts."""
+        shape = self.geometry
+        if not is_contraction(op):
+            return shape.channels * shape.burst * self._clock / self.timing.burst
+        return shape.channels * shape.units * shape.lanes * shape.vectors * self._clock / self.timing.ccd
+
+    @property
+    def held(self) -> frozenset[Role]:
+        """Weights and cached state lie where they are used, so they need not cross the interface."""
+        return frozenset({Role.WEIGHT, Role.STATE})
+
+    @property
+    def weight_capacity(self) -> float:
+        """Weights that fill the memory."""
+        return self.spec.size_bytes * 8 / self.spec.bits
+
+    def layout(self, op: Op, tensors: Mapping[str, Tensor]) -> Layout:
+        """How a product is done."""
+        return best_layout(product_of(op, tensors), self.geometry, self.timing)
+
+    def kernel(self, op: Op, tensors: Mapping[str, Tensor]) -> Kernel:
+        """Time, interface traffic and energy by command of one operator."""
+        return self._append(op, tensors) if op.kind == "kv_append" else self._product(op, tensors)
+
+    def _product(self, op: Op, tensors: Mapping[str, Tensor]) -> Kernel:
+        product = product_of(op, tensors)
+        layout = best_layout(product, self.geometry, self.timing)
+        rounds = -(-product.groups // layout.split)
+        channels = product.groups * (self.geometry.channels // layout.split) / rounds
+        played = layout.played
+        results = played.counts.get("RD_MAC", 0) * channels * self.geometry.burst
+        added = max(0.0, results - product.groups * product.n * product.vectors)
+        adding = added / self.spec.adders
+        cycles = max(with_refresh(played.cycles, self.timing), adding)
+        sums = Action(f"{self.name} adders", "add", added, vector_operation_energy("add", 32, self._chip.technology.node))
+        note = f"{layout.split} groups at once, {layout.chunk} inputs x {layout.together} vectors, {layout.passes} passes"
+        return self._kernel(played, cycles, channels, (sums,) if added else (), self._mac_seconds(played), note)
+
+    def _mac_seconds(self, played: Played) -> float:
+        return played.counts.get("MAC", 0) * self.timing.ccd / self._clock
+
+    def _append(self, op: Op, tensors: Mapping[str, Tensor]) -> Kernel:
+        append = append_of(op, tensors)
+        played = advanced(append_program(append, self.geometry), self.timing)
+        channels = min(append.heads, self.geometry.channels)
+        cycles = with_refresh(played.cycles, self.timing)
+        return self._kernel(played, cycles, channels, (), 0.0, "by column" if append.by_column else "by row")
+
+    def _kernel(
+        self, played: Played, cycles: float, channels: float, more: tuple[Action, ...], busy: float, note: str
+    ) -> Kernel:
+        seconds = cycles / self._clock
+        burst = self.spec.burst * channels
+        written = sum(played.counts.get(name, 0) for name in ("WR_GB", "WR_BIAS", "WR")) * burst
+        read = sum(played.counts.get(name, 0) for name in ("RD_MAC", "RD_AF")) * burst
+        memory = self.spec.path[0]
+        return Kernel(
+            seconds=seconds,
+            overhead_seconds=self.spec.launch,
+            reads_bytes=((memory, read),) if read else (),
+            writes_bytes=((memory, written),),
+            actions=(*self._actions(played, cycles, channels), *more),
+            compute_seconds=busy,
+            memory_seconds=seconds - busy,
+            note=f"{note}, {played.row_hit_rate:.1%} row hits",
+        )
+
+    def _actions(self, played: Played, cycles: float, channels: float) -> tuple[Action, ...]:
+        spec, energy = self.spec, self.spec.energy
+        burst = spec.burst * 8
+        macs = spec.units * spec.lanes
+        column = macs * spec.bits * column_joules_per_bit(energy, spec.placement)
+        wires = energy.cell_bit + energy.group_bit + energy.global_bit
+        joules = {
+            "ACT": spec.opened * self._row_joules,
+            "MAC": column + macs * self.geometry.vectors * energy.mac,
+            "WR_GB": burst * energy.buffer_bit,
+            "RD_MAC": burst * energy.buffer_bit,
+            "WR": burst * wires,
+        }
+        refreshes = cycles / self.timing.refi * spec.channels
+        return (
+            *(
+                Action(self.name, command, played.counts[command] * channels, each)
+                for command, each in joules.items()
+                if played.counts.get(command)
+            ),
+            Action(self.name, "REF", refreshes, energy.refresh),
+        )
