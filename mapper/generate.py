@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from hwsim.report import Bounds, EnergyRow, OpRow, Report, TrafficRow
 
 TOLERANCE = 1e-5
-"""How far the middle of an interval may lie from the line, relative to the step; a trapezoid's error is below that."""
+"""How far the middle of the whole interval may lie from the line, relative to the step. An interval of 1/n of the steps may
+be n times as far off, because it is 1/n of the sum: units that work in steps of 16 keys make stairs, not lines."""
 
 
 def step_weights(first: int, last: int, step: Callable[[int], Report]) -> dict[int, float]:
@@ -28,7 +29,8 @@ def step_weights(first: int, last: int, step: Callable[[int], Report]) -> dict[i
                 add(context, 1.0)
             return
         middle = (low + high) // 2
-        if _on_the_line(step(low), step(middle), step(high), (middle - low) / (high - low)):
+        allowed = TOLERANCE * (last - first + 1) / (high - low + 1)
+        if _on_the_line(step(low), step(middle), step(high), (middle - low) / (high - low), allowed):
             add(low, (high - low + 1) / 2)
             add(high, (high - low + 1) / 2)
             return
@@ -39,12 +41,12 @@ def step_weights(first: int, last: int, step: Callable[[int], Report]) -> dict[i
     return dict(sorted(weights.items()))
 
 
-def _on_the_line(low: Report, middle: Report, high: Report, share: float) -> bool:
+def _on_the_line(low: Report, middle: Report, high: Report, share: float, allowed: float) -> bool:
     pairs = (
         (low.seconds, middle.seconds, high.seconds),
         (low.energy_joules, middle.energy_joules, high.energy_joules),
     )
-    return all(abs(m - (a + share * (b - a))) <= TOLERANCE * m for a, m, b in pairs)
+    return all(abs(m - (a + share * (b - a))) <= allowed * m for a, m, b in pairs)
 
 
 def add_up(parts: Sequence[tuple[str, Report, float]], *, batch: int, prompt: int, output: int) -> Report:

@@ -34,6 +34,8 @@ class Loop:
 Node: TypeAlias = Do | Loop
 Program: TypeAlias = tuple[Node, ...]
 Event: TypeAlias = tuple[Command, int]
+SETS = (0, 1)
+"""Sets of banks that a program may name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +68,21 @@ class Channel:
     last: dict[Event, int] = field(default_factory=dict[Event, int])
     counts: dict[Command, int] = field(default_factory=dict[Command, int])
     waits: dict[Command, tuple[tuple[Command, int], ...]] = field(init=False)
+    longest: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.waits = constraints(self.timing)
+        self.longest = max(self.timing.mode, *(latency for waits in self.waits.values() for _, latency in waits))
 
     def earliest(self, command: Command, banks: int) -> int:
         """The first cycle in which a command may issue, modes aside."""
         start = self.now + 1
-        for (other, where), issued in self.last.items():
-            if where != banks and (command in ROW_COMMANDS or other in ROW_COMMANDS) and "REF" not in (command, other):
-                continue
-            for preceding, latency in self.waits.get(command, ()):
-                if preceding == other and issued + latency > start:
+        last = self.last
+        for preceding, latency in self.waits.get(command, ()):
+            apart = (command in ROW_COMMANDS or preceding in ROW_COMMANDS) and "REF" not in (command, preceding)
+            for where in (banks,) if apart else SETS:
+                issued = last.get((preceding, where))
+                if issued is not None and issued + latency > start:
                     start = issued + latency
         return max(start, self.last.get(("MODE", 0), -self.timing.mode) + self.timing.mode)
 
@@ -99,8 +104,8 @@ class Channel:
 
     def signature(self) -> tuple[object, ...]:
         """What the future depends on: the mode and how long ago commands were issued, as far as anything waits for it."""
-        longest = max(self.timing.mode, *(latency for waits in self.waits.values() for _, latency in waits))
-        ages = tuple(sorted((event, min(self.now - cycle, longest)) for event, cycle in self.last.items()))
+        now, longest = self.now, self.longest
+        ages = tuple((event, min(now - cycle, longest)) for event, cycle in self.last.items())
         return self.register, ages
 
 
