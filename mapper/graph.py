@@ -16,12 +16,12 @@ from hwsim.operand import OPERANDS, Operand
 from hwsim.pipeline import ticks_of
 from hwsim.schedule import Mapping as OpMapping
 from hwsim.schedule import Placement, Schedule, Step
-from hwsim.units.base import ArrayUnit
+from hwsim.units.base import ArrayUnit, Holder, Unit
 from hwsim.work import chunk_of, nest_for, operand_tensors, stream_bytes
 from mapper.base import Found, Goal, InfeasibleError, Objective, Task, get_mapper
 from mapper.residency import Piece, plan
 from workloads.errors import UserError
-from workloads.graph import Op, OperatorGraph, Tensor, number, points, size_bytes
+from workloads.graph import Op, OperatorGraph, Role, Tensor, number, points, size_bytes
 
 CAPACITY_STEPS = 16
 """Free scratchpad is rounded down to this many steps, so that equal operators with nearly equal room share a search."""
@@ -70,7 +70,7 @@ def map_graph(graph: OperatorGraph, chip: Chip, mapper: str = "fast", objective:
 
 def map_with(search: Search, graph: OperatorGraph) -> Schedule:
     """``map_graph`` with a machine and searches that several graphs share; raises the same."""
-    pieces = _pieces(graph, search.machine)
+    pieces = _pieces(graph, search)
     placements = plan(graph, search.machine, pieces)
     steps: list[Step] = []
     for index, piece in enumerate(pieces):
@@ -81,20 +81,20 @@ def map_with(search: Search, graph: OperatorGraph) -> Schedule:
     return Schedule(tuple(steps), placements, search.mapper, note)
 
 
-def _pieces(graph: OperatorGraph, machine: Machine) -> list[Piece]:
+def _pieces(graph: OperatorGraph, search: Search) -> list[Piece]:
     pieces: list[Piece] = []
     for index, segment in enumerate(graph.segments):
         for op in segment.ops:
             tensors = {**graph.by_name, **{t.name: t for t in op.internal}} if op.internal else graph.by_name
             if not op.parts:
-                pieces.append(Piece(op, index, _unit_for(op, tensors, machine), tensors, op.name))
+                pieces.append(Piece(op, index, _unit_for(op, tensors, search)[0], tensors, op.name))
                 continue
-            whole = [name for name, unit in machine.kernels.items() if unit.refuses(op, tensors) is None]
-            if whole:
-                pieces.append(Piece(op, index, whole[0], tensors, op.name))
+            whole = _whole(op, tensors, search)
+            if whole is not None:
+                pieces.append(Piece(op, index, whole, tensors, op.name))
                 continue
-            units = [_unit_for(part, tensors, machine) for part in op.parts]
-            chunks, tile = _chunks(op, units, machine)
+            units = [_unit_for(part, tensors, search)[0] for part in op.parts]
+            chunks, tile = _chunks(op, units, search.machine)
             pieces += [
                 Piece(part, index, unit, tensors, op.name, chunks, _own(part, tile))
                 for part, unit in zip(op.parts, units, strict=True)
@@ -102,17 +102,37 @@ def _pieces(graph: OperatorGraph, machine: Machine) -> list[Piece]:
     return pieces
 
 
+def _whole(op: Op, tensors: Mapping[str, Tensor], search: Search) -> str | None:
+    """The kernel unit that runs a composite as a whole, unless units that take its parts are faster together."""
+    machine = search.machine
+    willing = [name for name, unit in machine.kernels.items() if unit.refuses(op, tensors) is None]
+    if not willing or len(willing) == len(machine.units):
+        return willing[0] if willing else None
+    best = min(willing, key=lambda name: _seconds_on(name, op, tensors, search))
+    known = [unit for name, unit in machine.units.items() if name not in willing]
+    if not all(any(unit.refuses(part, tensors) is None for unit in machine.units.values()) for part in op.parts):
+        return best
+    if not any(unit.refuses(part, tensors) is None for unit in known for part in op.parts):
+        return best
+    parts = sum(_unit_for(part, tensors, search)[1] for part in op.parts)
+    return best if _seconds_on(best, op, tensors, search) <= parts else None
+
+
 def _own(part: Op, tile: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
     names = {loop.name for loop in part.loops}
     return tuple((name, size) for name, size in tile if name in names)
 
 
-def _unit_for(op: Op, tensors: Mapping[str, Tensor], machine: Machine) -> str:
-    """The unit that would run an operator fastest at full utilization; arrays before others for contractions.
+def _unit_for(op: Op, tensors: Mapping[str, Tensor], search: Search) -> tuple[str, float]:
+    """The unit for an operator and the seconds it takes there.
+
+    Where a unit that takes whole operators competes with others, their times decide (the seconds are 0 where nobody had
+    to ask); else the peak rate, arrays before others for contractions.
 
     Raises:
         NoUnitError: every unit refuses.
     """
+    machine = search.machine
     reasons: list[str] = []
     willing: list[tuple[bool, float, str]] = []
     for name, unit in machine.units.items():
@@ -128,7 +148,46 @@ def _unit_for(op: Op, tensors: Mapping[str, Tensor], machine: Machine) -> str:
             f"{machine.chip.name}: no unit runs {op.name} ({op.kind}{where}): {'; '.join(reasons)};"
             " add a unit to the chip file or choose other bits with --bits"
         )
-    return min(willing)[2]
+    if machine.kernels and len(machine.units) > 1:
+        owners = [name for _, _, name in willing if _owns(machine.units[name], op, tensors)]
+        willing = [one for one in willing if one[2] in owners] or willing
+        seconds, name = min((_seconds_on(name, op, tensors, search), name) for _, _, name in willing)
+        return name, seconds
+    return min(willing)[2], 0.0
+
+
+def _owns(unit: Unit, op: Op, tensors: Mapping[str, Tensor]) -> bool:
+    """Whether an operator only moves data into tensors that a unit holds, so that their layout is the unit's affair."""
+    held = unit.held if isinstance(unit, Holder) else ()
+    return op.kind == "kv_append" and all(tensors[access.tensor].role in held for access in op.writes)
+
+
+def _seconds_on(name: str, op: Op, tensors: Mapping[str, Tensor], search: Search) -> float:
+    """Seconds of an operator on a unit that does not refuse it, nothing resident, nothing hidden behind others."""
+    machine = search.machine
+    if name in machine.kernels:
+        one = machine.kernels[name].kernel(op, tensors)
+        return one.seconds + one.overhead_seconds
+    if name in machine.arrays and is_contraction(op):
+        pad = machine.scratchpad(name)
+        free = machine.chip.memories[pad].size if pad else 0.0
+        return _contraction(search, machine.arrays[name], op, tensors, (), free).seconds
+    return _stream_seconds(machine, name, op, tensors, () if machine.scratchpad(name) is None else _kept(op, tensors))
+
+
+def _kept(op: Op, tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
+    """Operands of a streamed operator that are likely to be on chip: what lives between operators."""
+    names = (access.tensor for access in (*op.reads, *op.writes))
+    return tuple(name for name in names if tensors[name].role is Role.ACTIVATION)
+
+
+def _stream_seconds(
+    machine: Machine, name: str, op: Op, tensors: Mapping[str, Tensor], resident: Sequence[str]
+) -> float:
+    """The longer of a stream's arithmetic and its transfers."""
+    port, unit = machine.places[name].port, machine.streams[name]
+    moved = port.ticks(sum(stream_bytes(op, tensors, resident, 1))) / ticks_of(machine.chip, 1.0)
+    return max(unit.stream_cycles(op, points(op)) / machine.chip.clocks[unit.spec.clock], moved)
 
 
 def _chunks(op: Op, units: Sequence[str], machine: Machine) -> tuple[int, tuple[tuple[str, int], ...]]:
@@ -200,9 +259,7 @@ def _faster_stream(search: Search, op: Op, piece: Piece, resident: Sequence[str]
             continue
         if unit.refuses(op, piece.tensors) is not None:
             continue
-        port = machine.places[name].port
-        moved = port.ticks(sum(stream_bytes(op, piece.tensors, resident, 1))) / ticks_of(machine.chip, 1.0)
-        needed = max(unit.stream_cycles(op, points(op)) / machine.chip.clocks[unit.spec.clock], moved)
+        needed = _stream_seconds(machine, name, op, piece.tensors, resident)
         if needed < seconds and (best is None or needed < best[0]):
             best = (needed, name)
     return best[1] if best else None

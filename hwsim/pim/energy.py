@@ -40,7 +40,11 @@ class PimEnergy(Part):
 
 def column_joules_per_bit(energy: PimEnergy, placement: Placement) -> float:
     """Joules to bring one bit from its row to a MAC unit at a placement."""
-    steps = {"bank": (), "bank_group": (energy.group_bit,), "logic": (energy.group_bit, energy.global_bit, energy.via_bit)}
+    steps = {
+        "bank": (),
+        "bank_group": (energy.group_bit,),
+        "logic": (energy.group_bit, energy.global_bit, energy.via_bit),
+    }
     return energy.cell_bit + sum(steps[placement])
 
 

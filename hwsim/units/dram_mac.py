@@ -10,12 +10,14 @@ Partial sums are added outside as they arrive. Softmax, norms and activation fun
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from hwsim.chip import Chip
 from hwsim.nest import is_contraction
 from hwsim.pim.commands import Played, advanced, with_refresh
 from hwsim.pim.energy import column_joules_per_bit, row_joules
-from hwsim.pim.layout import Layout, Product, best_layout
+from hwsim.pim.layout import Layout, best_layout
+from hwsim.pim.timing import Command
 from hwsim.technology import vector_operation_energy
 from hwsim.units._dram_mac_ops import append_of, append_program, product_of, refusal
 from hwsim.units._dram_mac_spec import DramMacSpec, PimError, geometry_of, timing_of
@@ -24,6 +26,17 @@ from hwsim.units.registry import unit_kind
 from workloads.graph import Op, Role, Tensor
 
 __all__ = ["DramMac", "DramMacSpec", "PimError"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A played stream of one channel, its cycles with refresh, the channels that play it, and vectors per MAC command."""
+
+    played: Played
+    cycles: float
+    channels: float
+    vectors: int
+    note: str
 
 
 @unit_kind("dram_mac", DramMacSpec)
@@ -78,58 +91,61 @@ class DramMac:
         added = max(0.0, results - product.groups * product.n * product.vectors)
         adding = added / self.spec.adders
         cycles = max(with_refresh(played.cycles, self.timing), adding)
-        sums = Action(f"{self.name} adders", "add", added, vector_operation_energy("add", 32, self._chip.technology.node))
-        note = f"{layout.split} groups at once, {layout.chunk} inputs x {layout.together} vectors, {layout.passes} passes"
-        return self._kernel(played, cycles, channels, (sums,) if added else (), self._mac_seconds(played), note)
-
-    def _mac_seconds(self, played: Played) -> float:
-        return played.counts.get("MAC", 0) * self.timing.ccd / self._clock
+        sums = Action(
+            f"{self.name} adders", "add", added, vector_operation_energy("add", 32, self._chip.technology.node)
+        )
+        note = (
+            f"{layout.split} groups at once, {layout.chunk} inputs x {layout.together} vectors, {layout.passes} passes"
+        )
+        work = _Work(played, cycles, channels, min(product.vectors, self.geometry.vectors), note)
+        return self._kernel(work, (sums,) if added else ())
 
     def _append(self, op: Op, tensors: Mapping[str, Tensor]) -> Kernel:
         append = append_of(op, tensors)
         played = advanced(append_program(append, self.geometry), self.timing)
         channels = min(append.heads, self.geometry.channels)
         cycles = with_refresh(played.cycles, self.timing)
-        return self._kernel(played, cycles, channels, (), 0.0, "by column" if append.by_column else "by row")
+        note = "by column" if append.by_column else "by row"
+        return self._kernel(_Work(played, cycles, channels, 0, note), ())
 
-    def _kernel(
-        self, played: Played, cycles: float, channels: float, more: tuple[Action, ...], busy: float, note: str
-    ) -> Kernel:
-        seconds = cycles / self._clock
-        burst = self.spec.burst * channels
-        written = sum(played.counts.get(name, 0) for name in ("WR_GB", "WR_BIAS", "WR")) * burst
-        read = sum(played.counts.get(name, 0) for name in ("RD_MAC", "RD_AF")) * burst
+    def _kernel(self, work: _Work, more: tuple[Action, ...]) -> Kernel:
+        seconds, counts = work.cycles / self._clock, work.played.counts
+        busy = counts.get("MAC", 0) * self.timing.ccd / self._clock
+        burst = self.spec.burst * work.channels
+        written = sum(counts.get(name, 0) for name in ("WR_GB", "WR_BIAS", "WR")) * burst
+        read = sum(counts.get(name, 0) for name in ("RD_MAC", "RD_AF")) * burst
         memory = self.spec.path[0]
         return Kernel(
             seconds=seconds,
             overhead_seconds=self.spec.launch,
             reads_bytes=((memory, read),) if read else (),
             writes_bytes=((memory, written),),
-            actions=(*self._actions(played, cycles, channels), *more),
+            actions=(*self._actions(work), *more),
             compute_seconds=busy,
             memory_seconds=seconds - busy,
-            note=f"{note}, {played.row_hit_rate:.1%} row hits",
+            note=f"{work.note}, {work.played.row_hit_rate:.1%} row hits",
         )
 
-    def _actions(self, played: Played, cycles: float, channels: float) -> tuple[Action, ...]:
-        spec, energy = self.spec, self.spec.energy
+    def _actions(self, work: _Work) -> tuple[Action, ...]:
+        """Energy by command; ACT contains the PRE that follows it."""
+        spec, energy, counts = self.spec, self.spec.energy, work.played.counts
         burst = spec.burst * 8
         macs = spec.units * spec.lanes
         column = macs * spec.bits * column_joules_per_bit(energy, spec.placement)
         wires = energy.cell_bit + energy.group_bit + energy.global_bit
-        joules = {
+        joules: dict[Command, float] = {
             "ACT": spec.opened * self._row_joules,
-            "MAC": column + macs * self.geometry.vectors * energy.mac,
+            "MAC": column + macs * work.vectors * energy.mac,
             "WR_GB": burst * energy.buffer_bit,
             "RD_MAC": burst * energy.buffer_bit,
             "WR": burst * wires,
         }
-        refreshes = cycles / self.timing.refi * spec.channels
+        refreshes = work.cycles / self.timing.refi * spec.channels
         return (
             *(
-                Action(self.name, command, played.counts[command] * channels, each)
+                Action(self.name, command, counts[command] * work.channels, each)
                 for command, each in joules.items()
-                if played.counts.get(command)
+                if counts.get(command)
             ),
             Action(self.name, "REF", refreshes, energy.refresh),
         )
