@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from hwsim.report import Bounds, EnergyRow, OpRow, Report, TrafficRow
 
 TOLERANCE = 1e-5
-"""How far the middle of the whole interval may lie from the line, relative to the step. An interval of 1/n of the steps may
-be n times as far off, because it is 1/n of the sum: units that work in steps of 16 keys make stairs, not lines."""
+"""How far the middle of the whole interval may lie from the line, relative to the step. An interval of 1/n of the steps
+may be n times as far off, because it is 1/n of the sum: units that work in steps of 16 keys make stairs, not lines."""
 
 
 def step_weights(first: int, last: int, step: Callable[[int], Report]) -> dict[int, float]:

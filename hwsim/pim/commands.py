@@ -1,8 +1,8 @@
 """Command streams as loops, how long they take, and what they consist of.
 
-``played`` is the plain reference: one command after the other. ``advanced`` gives the same time and counts without looking
-at every iteration: a command waits only for commands before it, so once the state at the end of an iteration equals that of
-the iteration before, measured from the last command, all following ones take as long as that one.
+``played`` is the plain reference: one command after the other. ``advanced`` gives the same time and counts without
+looking at every iteration: a command waits only for commands before it, so once the state at the end of an iteration
+equals that of the iteration before, measured from the last command, all following ones take as long as that one.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SETS = (0, 1)
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A stream that was played: its time in cycles, from the first command to the data of the last, and its commands."""
+    """A stream that was played: cycles from the first command to the data of the last, and its commands."""
 
     cycles: int
     counts: dict[Command, int]
@@ -103,7 +103,7 @@ class Channel:
         return cycle
 
     def signature(self) -> tuple[object, ...]:
-        """What the future depends on: the mode and how long ago commands were issued, as far as anything waits for it."""
+        """What the future depends on: the mode, and how long ago commands were issued that others may wait for."""
         now, longest = self.now, self.longest
         ages = tuple((event, min(now - cycle, longest)) for event, cycle in self.last.items())
         return self.register, ages

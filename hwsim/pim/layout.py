@@ -1,15 +1,14 @@
 """How a matrix lies over channels, banks and rows, and the command stream that multiplies it by a few vectors.
 
-Output j of a product belongs to one MAC unit; the inputs run along the rows of its banks, so that a row, once open, is read
-from end to end. All units of a channel work on the same columns at the same time. Weights lie this way, keys as one row of
-the matrix per token (K row-wise), values with the tokens along the row (V column-wise); both grow at the end of a row.
+Output j of a product belongs to one MAC unit; the inputs run along the rows of its banks, so that a row, once open, is
+read from end to end. All units of a channel work on the same columns at once. Weights lie this way, keys as one row of
+the matrix per token (K row-wise), values with the tokens along the row (V column-wise); both grow at their ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from hwsim.pim.commands import Do, Loop, Node, Played, Program, advanced
 from hwsim.pim.timing import PimTiming
@@ -78,7 +77,6 @@ class Layout:
     played: Played
 
 
-@lru_cache(maxsize=4096)
 def best_layout(product: Product, shape: Geometry, timing: PimTiming) -> Layout:
     """The fastest layout; of equal ones that with the fewest activations, then the first."""
     return min(layouts(product, shape, timing), key=lambda one: (one.played.cycles, one.played.counts.get("ACT", 0)))

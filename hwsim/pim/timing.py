@@ -14,10 +14,10 @@ from hwsim.chip import Part
 Command: TypeAlias = Literal[
     "ACT", "PRE", "MAC", "WR_GB", "WR_BIAS", "RD_MAC", "AF", "RD_AF", "EWMUL", "WR", "MODE", "REF"
 ]
-"""ACT and PRE open and close a row in all banks; MAC multiplies one column of every open row with the buffer; WR_GB writes
-a burst of the input to the global buffer (or every unit's registers), WR_BIAS sets the accumulators, RD_MAC reads them,
-AF looks an activation function up in a row of its own, RD_AF reads its results, EWMUL multiplies columns element by element,
-WR writes a burst to one bank, MODE switches between array and registers, REF refreshes all banks."""
+"""ACT and PRE open and close a row in all banks; MAC multiplies one column of every open row with the buffer; WR_GB
+writes a burst of the input to the global buffer (or every unit's registers), WR_BIAS sets the accumulators, RD_MAC
+reads them, AF looks an activation function up in a row of its own, RD_AF reads its results, EWMUL multiplies columns
+element by element, WR writes a burst to one bank, MODE switches between array and registers, REF refreshes all banks."""
 
 REGISTER: frozenset[Command] = frozenset({"WR_GB", "WR_BIAS", "RD_MAC", "RD_AF"})
 """Commands that need the register mode, where switching takes time."""

@@ -1,4 +1,4 @@
-"""Which operators MAC units in a DRAM run, as products of a matrix that lies there and vectors that come from outside."""
+"""Which operators MAC units in a DRAM run: products of a matrix that lies there and vectors from outside."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def refusal(name: str, bits: int, capacity: float, op: Op, tensors: Mapping[str,
     if widest > bits:
         return f"{name} has operands of {bits} bits, {op.name} needs {widest} (--bits weight={bits},activation={bits})"
     if size_bytes(matrix) > capacity:
-        return f"{name}: the matrix {matrix.name} of {size_bytes(matrix):,} B is larger than the memory of {capacity:,.0f} B"
+        size = f"{size_bytes(matrix):,} B"
+        return f"{name}: the matrix {matrix.name} of {size} is larger than the memory of {capacity:,.0f} B"
     return None
 
 

@@ -1,10 +1,10 @@
 """MAC units in a DRAM: at every bank, at every bank group, or on the logic die under the stack.
 
-A product of a matrix in the DRAM and a few vectors is a stream of commands: the input goes to a buffer that all units of a
-channel share, rows are opened in all banks at once, every command multiplies one column of every open row, results are read
-back. The layout is chosen for each product (``hwsim.pim.layout``), its cycles are those of the commands under the timing of
-the chip file (``hwsim.pim.commands``), and refresh takes its share. An operator starts when the one before is complete.
-Partial sums are added outside as they arrive. Softmax, norms and activation functions belong to another unit.
+A product of a matrix in the DRAM and a few vectors is a stream of commands: the input goes to a buffer that all units
+of a channel share, rows are opened in all banks at once, every command multiplies one column of every open row, results
+are read back. The layout is chosen for each product (``hwsim.pim.layout``), its cycles are those of the commands under the
+timing of the chip file (``hwsim.pim.commands``), and refresh takes its share. An operator starts when the one before is
+complete. Partial sums are added outside as they arrive. Softmax, norms and activations belong to another unit.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hwsim.chip import Chip
 from hwsim.nest import is_contraction
 from hwsim.pim.commands import Played, advanced, with_refresh
 from hwsim.pim.energy import column_joules_per_bit, row_joules
-from hwsim.pim.layout import Layout, best_layout
+from hwsim.pim.layout import Layout, Product, best_layout
 from hwsim.pim.timing import Command
 from hwsim.technology import vector_operation_energy
 from hwsim.units._dram_mac_ops import append_of, append_program, product_of, refusal
@@ -30,7 +30,7 @@ __all__ = ["DramMac", "DramMacSpec", "PimError"]
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """A played stream of one channel, its cycles with refresh, the channels that play it, and vectors per MAC command."""
+    """A played stream of one channel, its cycles with refresh, channels that play it, vectors per MAC command."""
 
     played: Played
     cycles: float
@@ -50,6 +50,7 @@ class DramMac:
         self.timing = timing_of(name, spec, chip)
         self._chip = chip
         self._clock = chip.clocks[spec.clock]
+        self._layouts: dict[Product, Layout] = {}
         self._row_joules = row_joules(spec.energy, spec.row * 8, spec.currents)
 
     def refuses(self, op: Op, tensors: Mapping[str, Tensor]) -> str | None:
@@ -75,7 +76,10 @@ class DramMac:
 
     def layout(self, op: Op, tensors: Mapping[str, Tensor]) -> Layout:
         """How a product is done."""
-        return best_layout(product_of(op, tensors), self.geometry, self.timing)
+        product = product_of(op, tensors)
+        if product not in self._layouts:
+            self._layouts[product] = best_layout(product, self.geometry, self.timing)
+        return self._layouts[product]
 
     def kernel(self, op: Op, tensors: Mapping[str, Tensor]) -> Kernel:
         """Time, interface traffic and energy by command of one operator."""
@@ -83,7 +87,7 @@ class DramMac:
 
     def _product(self, op: Op, tensors: Mapping[str, Tensor]) -> Kernel:
         product = product_of(op, tensors)
-        layout = best_layout(product, self.geometry, self.timing)
+        layout = self.layout(op, tensors)
         rounds = -(-product.groups // layout.split)
         channels = product.groups * (self.geometry.channels // layout.split) / rounds
         played = layout.played
