@@ -17,7 +17,8 @@ Command: TypeAlias = Literal[
 """ACT and PRE open and close a row in all banks; MAC multiplies one column of every open row with the buffer; WR_GB
 writes a burst of the input to the global buffer (or every unit's registers), WR_BIAS sets the accumulators, RD_MAC
 reads them, AF looks an activation function up in a row of its own, RD_AF reads its results, EWMUL multiplies columns
-element by element, WR writes a burst to one bank, MODE switches between array and registers, REF refreshes all banks."""
+element by element, WR writes a burst to one bank, MODE switches between array and registers, REF refreshes all of them.
+"""
 
 REGISTER: frozenset[Command] = frozenset({"WR_GB", "WR_BIAS", "RD_MAC", "RD_AF"})
 """Commands that need the register mode, where switching takes time."""
