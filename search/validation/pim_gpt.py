@@ -2,8 +2,8 @@
 
 *roofline*: weights and cache cross the memory once at its peak bandwidth, nothing else takes time.
 *graph*: the kernels of the GPU model in 16 bits, launched by the device (a captured graph).
-*eager*: 32 bits and a host that issues every kernel: ``KERNELS_PER_LAYER`` kernels of ``KERNEL_OVERHEAD`` seconds a layer
-and ``TOKEN_OVERHEAD`` a token. The two overheads were chosen to match both ends of the published range.
+*eager*: 32 bits and a host that issues every kernel: ``KERNELS_PER_LAYER`` kernels of ``KERNEL_OVERHEAD`` seconds a
+layer and ``TOKEN_OVERHEAD`` a token. The two overheads were chosen to match both ends of the published range.
 
 Every baseline is charged its thermal design power for as long as it takes.
 """
