@@ -4,7 +4,7 @@ A product of a matrix in the DRAM and a few vectors is a stream of commands: the
 of a channel share, rows are opened in all banks at once, every command multiplies one column of every open row, results
 are read back. The layout is chosen for each product (``hwsim.pim.layout``), its cycles are those of the commands under
 the timing of the chip file (``hwsim.pim.commands``), and refresh takes its share. An operator starts when the one
-before is complete. Partial sums are added outside as they arrive. Softmax, norms and activations belong to another unit.
+before is complete. Partial sums are added outside as they arrive. Softmax, norms and activations belong to others.
 """
 
 from __future__ import annotations
