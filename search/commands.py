@@ -11,6 +11,7 @@ import click
 from mapper.commands import choice_options, read_choices
 
 if TYPE_CHECKING:
+    from hwsim.chip import Chip
     from search.sweep import Row
     from workloads.model import Model
 
@@ -23,6 +24,7 @@ WIDE = 160
 @click.option("--models", required=True, metavar="A,B", help="Models as for `hwsim estimate`, or: all.")
 @click.option("--chips", required=True, metavar="X,Y", help="Shipped chips or YAML files, or: all.")
 @click.option("--phase", help="forward, prefill or decode. [default: decode for LMs, else forward]")
+@click.option("--vary", metavar="KEY=A,B", help="Every chip once per value of a key, as for --set of `hwsim estimate`.")
 @choice_options
 @click.option("--csv", "csv_path", metavar="FILE", help="Write the table as CSV; - is standard output.")
 @click.option("--json", "json_path", metavar="FILE", help="Write the table as JSON; - is standard output.")
@@ -30,6 +32,7 @@ def compare(
     models: str,
     chips: str,
     phase: str | None,
+    vary: str | None,
     batch: int,
     context: int | None,
     bits: str | None,
@@ -46,7 +49,7 @@ def compare(
     Pairs that do not fit or cannot run have a row that says so.
     """
     from hwsim import output
-    from hwsim.config import chip_names, load_chip
+    from hwsim.config import chip_names
     from hwsim.progress import track
     from mapper.estimate import make_estimator
     from search.sweep import COLUMNS, cells
@@ -55,7 +58,7 @@ def compare(
     outputs = {kind: path for kind, path in (("csv", csv_path), ("json", json_path)) if path is not None}
     output.check_writable(outputs.values())
     choices = read_choices(batch, context, bits, zeros, mla, experts, fold)
-    loaded = [load_chip(name) for name in (chip_names() if chips == ALL else _split(chips))]
+    loaded = [chip for name in (chip_names() if chips == ALL else _split(chips)) for chip in _variants(name, vary)]
     estimators = [make_estimator(chip, mapper) for chip in loaded]
     opened = _open(models)
     rows = list(track(sweep(opened, estimators, choices, phase), "compare", len(opened) * len(estimators)))
@@ -72,6 +75,19 @@ def _split(texts: str) -> list[str]:
     if not found:
         raise click.UsageError(f"expected names with commas between them, or {ALL}, got {texts!r}")
     return found
+
+
+def _variants(name: str, vary: str | None) -> list[Chip]:
+    """A chip, or one per value of the key that varies, named after it."""
+    from hwsim.config import load_chip
+
+    if vary is None:
+        return [load_chip(name)]
+    key, equals, values = vary.partition("=")
+    if not equals:
+        raise click.UsageError(f"--vary: expected KEY=A,B, got {vary!r}")
+    changed = [(text, load_chip(name, [f"{key}={text}"])) for text in _split(values)]
+    return [chip.model_copy(update={"name": f"{chip.name} {key}={text}"}) for text, chip in changed]
 
 
 def _open(texts: str) -> list[Model]:

@@ -87,14 +87,15 @@ def layouts(product: Product, shape: Geometry, timing: PimTiming) -> Iterator[La
     for split in _splits(product.groups, shape.channels):
         outputs = _up(product.n, shape.channels // split * shape.units)
         for together in _togethers(product.vectors, shape):
-            chunk = min(product.k, _down(shape.buffer // together, shape.lanes))
             at_once = min(together, shape.accumulators)
-            held = min(shape.accumulators // at_once, outputs)
-            pieces = _Pieces(product, shape, chunk, together, at_once, held, _up(outputs, held))
+            passes = _up(outputs, shape.accumulators // at_once)
+            held = _up(outputs, passes)
             rounds = _up(product.groups, split) * _up(product.vectors, together)
-            for order, body in pieces.orders():
-                program = _repeat(rounds, body)
-                yield Layout(split, order, chunk, together, pieces.passes, program, advanced(program, timing))
+            for chunk in _chunks(product.k, _down(shape.buffer // together, shape.lanes), shape.lanes):
+                pieces = _Pieces(product, shape, chunk, together, at_once, held, passes)
+                for order, body in pieces.orders():
+                    program = _repeat(rounds, body)
+                    yield Layout(split, order, chunk, together, pieces.passes, program, advanced(program, timing))
 
 
 def _splits(groups: int, channels: int) -> Iterator[int]:
@@ -110,6 +111,12 @@ def _togethers(vectors: int, shape: Geometry) -> Iterator[int]:
         if together >= vectors:
             return
         together = min(2 * together, vectors)
+
+
+def _chunks(k: int, most: int, lanes: int) -> tuple[int, ...]:
+    """Pieces of the input: as large as the buffer, or as many equal ones."""
+    equal = _up(_up(k, _up(k, most)), lanes) * lanes
+    return (k,) if k <= most else tuple(sorted({most, equal}, reverse=True))
 
 
 @dataclass(frozen=True, slots=True)

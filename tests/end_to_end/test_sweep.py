@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
+from click.testing import CliRunner
 
 from hwsim.config import load_chip
 from hwsim.simulation import DoesNotFitError
 from mapper.estimate import Estimator, estimate_model, make_estimator
+from search.commands import compare
 from workloads.catalog import names
 from workloads.model import Choices
 from workloads.user import open_model
@@ -44,3 +47,11 @@ def test_a_cataloged_model_is_bounded_and_plausible_or_does_not_fit(
         assert moved >= report.bounds.compulsory_bytes * (1 - 1e-9)
         assert all(0 <= row.utilization <= 1 for row in report.ops)
         assert sum(row.macs for row in report.ops) == report.macs
+
+
+def test_a_key_varies_over_its_values() -> None:
+    arguments = ["--models", "matmul:m=1,n=512,k=512", "--chips", "pim_gpt", "--vary", "clocks.mac=250 MHz,1 GHz"]
+    result = CliRunner().invoke(compare, [*arguments, "--json", "-"], catch_exceptions=False)
+    slow, fast = json.loads(result.output)["rows"]
+    assert slow["chip"] == "pim_gpt clocks.mac=250 MHz" and slow["seconds"] > fast["seconds"]
+    assert CliRunner().invoke(compare, [*arguments[:-1], "clocks.mac"]).exit_code == 2
