@@ -67,7 +67,7 @@ class Controller:
         self.draining = False
         self.log: list[tuple[int, int, int, int, int]] = []
         self.finished: list[tuple[int, int]] = []
-        self.hits = self.misses = self.conflicts = self.forwarded = self.merged = self.last_issue = 0
+        self.hits = self.misses = self.conflicts = self.forwarded = self.merged = self.last_progress = 0
         self.scheduler = SCHEDULERS[policy.scheduler]
         self.rows = ROW_POLICIES[policy.row_policy](self)
         self.refresh = refresh_manager(self)
@@ -80,6 +80,7 @@ class Controller:
         """Offer a request; False when its queue is full."""
         request.arrive = self.clock
         if request.line in self.waiting_writes:
+            self.last_progress = self.clock
             if request.write:
                 self.merged += 1
                 self.finished.append((request.index, self.clock))
@@ -93,6 +94,7 @@ class Controller:
         if len(queue) >= depth:
             return False
         queue.append(request)
+        self.last_progress = self.clock
         if request.write:
             self.waiting_writes.add(request.line)
         return True
@@ -186,7 +188,7 @@ class Controller:
         column = request.column if "read" in command.effect or "write" in command.effect else -1
         self.state.issue(request.command, request.bank, row, self.clock)
         self.log.append((self.clock, request.command, request.bank, row, column))
-        self.last_issue = self.clock
+        self.last_progress = self.clock
         self.rows.issued(request)
 
     def advance(self, request: Request, queue: list[Request]) -> None:

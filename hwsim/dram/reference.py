@@ -33,7 +33,7 @@ def play(device: Device, policy: Policy, requests: Requests, limit: int = _FOREV
     arrive, depart = np.full((2, len(requests)), -1, dtype=np.int64)
     offered = done = 0
     while done < len(requests) and controller.clock < limit:
-        if controller.clock - controller.last_issue > WATCHDOG_TICKS and (offered > done or controller.priority):
+        if controller.clock - controller.last_progress > WATCHDOG_TICKS and (offered > done or controller.priority):
             break
         if offered < len(requests):
             time = int(requests.time[offered])
