@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hwsim.dram._kernels import layout
-from hwsim.dram._kernels.layout import State, Tables, Work
 from hwsim.dram.controller import WATCHDOG_TICKS
 from hwsim.dram.device import Constraint, Device
 from hwsim.dram.policy import REFRESH_POLICIES, ROW_POLICIES, SCHEDULERS, Policy
@@ -23,7 +22,6 @@ _EFFECTS = {
 }  # fmt: skip
 _BUSES = {"shared": layout.SHARED, "row": layout.ROW_BUS, "column": layout.COLUMN_BUS}
 _NAMES = ("RD", "WR", "RDA", "WRA", "ACT", "ACT2", "PREpb", "PREab", "REFab", "REFpb", "CAS_RD", "CAS_WR")
-_LOG_ROWS = 1 << 18
 _FOREVER = 2**62
 
 
@@ -74,6 +72,7 @@ def _settings(device: Device, policy: Policy, count: int, limit: int) -> Integer
         layout.REQUESTS: count,
         layout.LIMIT: limit,
         layout.WATCHDOG: WATCHDOG_TICKS,
+        layout.LAST_LEVEL: len(device.levels) - 1,
         layout.TWO_BUSES: int(any(command.bus == "column" for command in device.commands)),
     }
     out = _zeros(layout.SETTINGS)
@@ -82,29 +81,32 @@ def _settings(device: Device, policy: Policy, count: int, limit: int) -> Integer
     return out
 
 
-def _tables(device: Device, policy: Policy, settings: Integers) -> tuple[Tables, int, int]:
-    """Tables, number of nodes and of constraints with a window."""
+def _tables(device: Device, policy: Policy, settings: Integers) -> NDArray[np.void]:
+    """Everything that does not change, as one record."""
+    tables = np.zeros(1, dtype=layout.TABLES)
+    table = tables[0]
     sizes = [device.banks // span for span in device.spans]
-    bases = np.concatenate(([0], np.cumsum(sizes)[:-1]))
-    node = np.stack(
-        [base + np.arange(device.banks) // span for base, span in zip(bases, device.spans, strict=True)], axis=1
-    )
+    bases = [sum(sizes[:level]) for level in range(len(sizes))]
+    for level, (base, span, count) in enumerate(zip(bases, device.spans, device.counts, strict=True)):
+        table["level"][level] = base, span, count
+        table["node"][: device.banks, level] = base + np.arange(device.banks) // span
     rules = _rules(device, policy)
     windows = [rule for rule in rules if rule.window > 1]
-    rule_table = _zeros(max(len(rules), 1), layout.RULE_COLUMNS)
     for index, rule in enumerate(rules):
         slot = windows.index(rule) if rule.window > 1 else 0
-        rule_table[index] = rule.level, rule.following, rule.latency, rule.window, int(rule.sibling), slot
-    start = np.searchsorted([rule.preceding for rule in rules], np.arange(len(device.commands) + 1)).astype(np.int64)
-    command = _zeros(len(device.commands), layout.COMMAND_COLUMNS)
+        table["rule"][index] = rule.level, rule.following, rule.latency, rule.window, int(rule.sibling), slot
+    bounds = np.searchsorted([rule.preceding for rule in rules], np.arange(len(device.commands) + 1))
+    table["rule_start"][: len(bounds)] = bounds
     for index, item in enumerate(device.commands):
         effect = _EFFECTS.get(item.effect, layout.OTHER)
-        command[index] = item.scope, effect, _BUSES[item.bus], int(item.closes)
-    named = np.array([device.command(name) for name in _NAMES], dtype=np.int64)
-    named[layout.ACT] = max(device.command("ACT"), device.command("ACT1"))
-    level = np.stack([bases, np.array(device.spans), np.array(device.counts)], axis=1).astype(np.int64)
-    table = Tables(node.astype(np.int64), level, start, rule_table, command, named, settings, _targets(device, policy))
-    return table, sum(sizes), len(windows)
+        table["command"][index] = item.scope, effect, _BUSES[item.bus], int(item.closes)
+    table["named"][:] = [device.command(name) for name in _NAMES]
+    table["named"][layout.ACT] = max(device.command("ACT"), device.command("ACT1"))
+    targets = _targets(device, policy)
+    table["target"][: targets.shape[0], : targets.shape[1]] = targets
+    settings[layout.TURNS], settings[layout.TARGETS] = targets.shape
+    table["setting"][:] = settings
+    return tables
 
 
 def _targets(device: Device, policy: Policy) -> Integers:
@@ -115,30 +117,20 @@ def _targets(device: Device, policy: Policy) -> Integers:
     return np.arange(0, device.banks, device.spans[scope], dtype=np.int64)[None, :]
 
 
-def _state(device: Device, policy: Policy, nodes: int, windows: int, deepest: int, log_rows: int) -> State:
-    entry = _zeros(policy.read_depth + policy.write_depth + device.banks + 2, layout.ENTRY_COLUMNS)
-    entry[:, layout.NEXT] = np.arange(1, len(entry) + 1)
-    queue = _zeros(layout.QUEUES, layout.QUEUE_COLUMNS)
-    queue[:, (layout.HEAD, layout.TAIL)] = -1
-    bank = _zeros(device.banks, layout.BANK_COLUMNS)
-    bank[:, layout.OPEN] = -1
-    reg = _zeros(layout.REGISTERS)
-    reg[[layout.OPENING, layout.SYNCED, layout.EDGE]] = -1
+def _state(device: Device, policy: Policy) -> NDArray[np.void]:
+    """The channel before the first tick, as one record."""
+    states = np.zeros(1, dtype=layout.STATE)
+    state = states[0]
+    state["past"][...] = -1
+    state["bank"][:, layout.OPEN] = -1
+    state["entry"][:, layout.NEXT] = np.arange(1, layout.MAX_ENTRIES + 1)
+    state["queue"][:, layout.HEAD] = -1
+    state["queue"][:, layout.TAIL] = -1
+    state["reg"][[layout.OPENING, layout.SYNCED, layout.EDGE]] = -1
     by_bank = policy.refresh in ("per_bank", "paired_bank")
-    reg[layout.NEXT_REFRESH] = (device.refresh.per_bank if by_bank else device.refresh.all_bank) or _FOREVER
-    return State(
-        ready=_zeros(nodes, len(device.commands)),
-        past=np.full((nodes, max(windows, 1), max(deepest, 1)), -1, dtype=np.int64),
-        bank=bank,
-        entry=entry,
-        queue=queue,
-        priority=_zeros(layout.RING, 2),
-        pending=_zeros(layout.RING, 2),
-        allowed=_zeros(device.banks, device.banks),
-        reg=reg,
-        count=_zeros(len(device.commands)),
-        log=_zeros(log_rows, layout.LOG_COLUMNS),
-    )
+    interval = device.refresh.per_bank if by_bank else device.refresh.all_bank
+    state["reg"][layout.NEXT_REFRESH] = interval or _FOREVER
+    return states
 
 
 def _check(device: Device, policy: Policy) -> None:
@@ -164,34 +156,35 @@ def play(device: Device, policy: Policy, requests: Requests, limit: int = _FOREV
 
     _check(device, policy)
     settings = _settings(device, policy, len(requests), limit)
-    tables, nodes, windows = _tables(device, policy, settings)
-    deepest = max(rule.window for rule in device.constraints)
-    state = _state(device, policy, nodes, windows, deepest, _LOG_ROWS if log else 0)
-    arrive, depart = np.full((2, len(requests)), -1, dtype=np.int64)
+    settings[layout.LOGGING] = int(log)
+    tables, states = _tables(device, policy, settings), _state(device, policy)
     columns = (requests.time, requests.write, requests.line, requests.bank, requests.row, requests.column)
-    work = Work(*(np.ascontiguousarray(column, dtype=np.int64) for column in columns), arrive, depart)
-    parts: list[NDArray[np.int64]] = []
+    work = np.full((len(requests), layout.WORK_COLUMNS), -1, dtype=np.int64)
+    for index, column in enumerate(columns):
+        work[:, index] = column
+    parts: list[Integers] = []
+    reg = states[0]["reg"]
     while True:
-        status = run(tables, state, work)
-        parts.append(state.log[: state.reg[layout.LOGGED]].copy())
-        state.reg[layout.LOGGED] = 0
+        status = run(tables, states, work)
+        parts.append(states[0]["log"][: reg[layout.LOGGED]].copy())
+        reg[layout.LOGGED] = 0
         if status != layout.LOG_FULL:
             break
-    return _outcome(state, arrive, depart, np.concatenate(parts))
+    return _outcome(device, states[0], work, np.concatenate(parts))
 
 
-def _outcome(state: State, arrive: Integers, depart: Integers, rows: Integers) -> Outcome:
-    reg = state.reg.tolist()
+def _outcome(device: Device, state: np.void, work: Integers, rows: Integers) -> Outcome:
+    reg = state["reg"].tolist()
     return Outcome(
         cycles=reg[layout.CLOCK],
-        arrive=arrive,
-        depart=depart,
+        arrive=work[:, layout.ARRIVE].copy(),
+        depart=work[:, layout.DEPART].copy(),
         commands=Commands(*(np.ascontiguousarray(column) for column in rows.T)),
-        counts=tuple(state.count.tolist()),
+        counts=tuple(state["count"][: len(device.commands)].tolist()),
         hits=reg[layout.HITS],
         misses=reg[layout.MISSES],
         conflicts=reg[layout.CONFLICTS],
         forwarded=reg[layout.FORWARDED],
         merged=reg[layout.MERGED],
-        stalled=reg[layout.DONE] < len(arrive),
+        stalled=reg[layout.DONE] < len(work),
     )

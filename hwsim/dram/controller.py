@@ -16,7 +16,7 @@ from hwsim.dram.policy import Policy
 from hwsim.dram.state import ACTIVATING, CLOSED, ChannelState
 
 WATCHDOG_TICKS = 100_000
-"""Ticks without a command, with requests waiting, after which the controller is stuck (25 refreshes of any standard)."""
+"""Ticks without a command, with requests waiting, after which the controller is stuck (8 refreshes and more)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -133,7 +133,7 @@ class Controller:
 
     def would_close_active(self, request: Request) -> bool:
         """Whether the next command closes a bank that was activated for somebody."""
-        if not self.device.commands[request.command].closes:
+        if not self.device.commands[request.command].closes or not self.active:
             return False
         return any(self.active_of_bank[bank] for bank in self.state.banks(request.command, request.bank))
 

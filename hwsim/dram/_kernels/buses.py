@@ -8,13 +8,57 @@ from numba import njit
 from hwsim.dram._kernels.choose import best_of, priority_ready, wake_at
 from hwsim.dram._kernels.device import ready_at, wake_queues
 from hwsim.dram._kernels.issue import (
-    activate, advance, carry_out, carry_out_maintenance, count_row, send, send_entry, upgrade,
+    activate,
+    advance,
+    carry_out,
+    carry_out_maintenance,
+    count_row,
+    send,
+    send_entry,
+    upgrade,
 )  # fmt: skip
 from hwsim.dram._kernels.layout import (
-    ACT, ACT2, ACTIVATED, BANK, CAS_RD, CAS_WR, CLOCK, CLOCK_OFF, CMD, COLUMN_BUS, DEADLINE, DRAIN_START, DRAIN_STOP,
-    DRAINING, EDGE, EDGE_ALL, EDGE_BANK, EDGES, EFFECT, ISSUED, LAST_ISSUE, LENGTH, OPEN_BY, OPENING, OPENS, PRIORITY_HEAD,
-    PRIORITY_TAIL, QUEUES, RD, RDA, READS, RING, ROW, ROW_BUS, SCOPE, SHARED, SYNC_READ, SYNC_WRITE, SYNCED, SYNCED_QUEUE,
-    WAKE_COLUMN, WRITES,
+    ACT,
+    ACT2,
+    ACTIVATED,
+    BANK,
+    CAS_RD,
+    CAS_WR,
+    CLOCK,
+    CLOCK_OFF,
+    CMD,
+    COLUMN_BUS,
+    DEADLINE,
+    DRAIN_START,
+    DRAIN_STOP,
+    DRAINING,
+    EDGE,
+    EDGE_ALL,
+    EDGE_BANK,
+    EDGES,
+    EFFECT,
+    LAST_LEVEL,
+    LENGTH,
+    OPEN_BY,
+    OPENING,
+    OPENS,
+    PRIORITY_HEAD,
+    PRIORITY_TAIL,
+    QUEUES,
+    RD,
+    RDA,
+    READS,
+    RING,
+    ROW,
+    ROW_BUS,
+    SCOPE,
+    SHARED,
+    SYNC_READ,
+    SYNC_WRITE,
+    SYNCED,
+    SYNCED_QUEUE,
+    WAKE_COLUMN,
+    WRITES,
 )  # fmt: skip
 from hwsim.dram._kernels.queues import is_column, unlink
 
@@ -67,7 +111,7 @@ def _row_bus(t, s, work):
     if t.setting[EDGES] == 2 and s.reg[CLOCK] % 2 == 1:
         s.reg[EDGE] = s.reg[CLOCK] + (3 if t.command[command, EFFECT] == OPENS else 1)
         s.reg[EDGE_BANK] = bank
-        s.reg[EDGE_ALL] = 1 if t.command[command, SCOPE] < t.node.shape[1] - 1 else 0
+        s.reg[EDGE_ALL] = 1 if t.command[command, SCOPE] < t.setting[LAST_LEVEL] else 0
     if maintenance >= 0:
         carry_out_maintenance(t, s, maintenance)
     else:

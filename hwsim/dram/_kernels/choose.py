@@ -7,10 +7,47 @@ from numba import njit
 
 from hwsim.dram._kernels.device import ready_at
 from hwsim.dram._kernels.layout import (
-    ACT2, ACTIVATED, ACTIVE, BANK, BUS, CLOCK, CLOSES, CMD, COLUMN_BUS, EARLIEST, EDGE, EDGE_ALL, EDGE_BANK, EDGES,
-    EFFECT, FAR, FCFS, FINAL, FIRST_READY_ROW_HIT, HEAD, HIT_FIRST, ID, MARK, MARKS, NEXT, OPENING, PAIR_SPAN,
-    PATIENCE, PREPB, PRIORITY_HEAD, PRIORITY_TAIL, READY, REFRESHES, RING, ROW_BUS, SCHEDULER, SCOPE, SHARED, SPLIT,
-    TAIL, WAKE_COLUMN, WAKE_OTHER,
+    ACT2,
+    ACTIVATED,
+    ACTIVE,
+    ARRIVE,
+    BANK,
+    BUS,
+    CLOCK,
+    CLOSES,
+    CMD,
+    EARLIEST,
+    EDGE,
+    EDGE_ALL,
+    EDGE_BANK,
+    EDGES,
+    EFFECT,
+    FAR,
+    FCFS,
+    FINAL,
+    FIRST_READY_ROW_HIT,
+    HEAD,
+    HIT_FIRST,
+    ID,
+    LAST_LEVEL,
+    MARK,
+    MARKS,
+    NEXT,
+    OPENING,
+    PAIR_SPAN,
+    PATIENCE,
+    PRIORITY_HEAD,
+    PRIORITY_TAIL,
+    READY,
+    REFRESHES,
+    RING,
+    ROW_BUS,
+    SCHEDULER,
+    SCOPE,
+    SHARED,
+    SPLIT,
+    WAKE_COLUMN,
+    WAKE_OTHER,
 )  # fmt: skip
 from hwsim.dram._kernels.queues import closes_active, is_column, is_ready, maintenance_command, refresh_entry
 
@@ -33,7 +70,7 @@ def _edge_allows(t, s, command, bank):
     span = t.setting[PAIR_SPAN]
     if clock != s.reg[EDGE] or bank // span != s.reg[EDGE_BANK] // span:
         return True
-    single = t.command[command, SCOPE] == t.node.shape[1] - 1
+    single = t.command[command, SCOPE] == t.setting[LAST_LEVEL]
     return s.reg[EDGE_ALL] == 0 and single and bank != s.reg[EDGE_BANK]
 
 
@@ -72,7 +109,7 @@ def _candidate(t, s, queue, entry, bus):
         return False
     if not allowed(t, s, command, bank, bus):
         return False
-    return queue == ACTIVATED or not t.command[command, CLOSES] or s.bank[bank, ACTIVE] == 0
+    return queue == ACTIVATED or not closes_active(t, s, command, bank)
 
 
 @njit(cache=True)
@@ -117,7 +154,7 @@ def _hits_first(t, s, work, queue, bus):
     if head < 0:
         return -1
     _mark_hits(t, s, queue)
-    due = work.arrive[s.entry[head, ID]] + t.setting[PATIENCE] + 1
+    due = work[s.entry[head, ID], ARRIVE] + t.setting[PATIENCE] + 1
     starved = s.reg[CLOCK] >= due
     if not starved:
         wake_at(s, due)

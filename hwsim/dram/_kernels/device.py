@@ -6,8 +6,23 @@ from __future__ import annotations
 from numba import njit
 
 from hwsim.dram._kernels.layout import (
-    BEGINS, CHANGES, CLOSES, EFFECT, FOLLOWING, LATENCY, LEVEL, OPEN, OPENS, QUEUES, SCOPE, SIBLING,
-    SLOT, WAKE_COLUMN, WAKE_OTHER, WINDOW,
+    BEGINS,
+    CHANGES,
+    CLOSES,
+    EFFECT,
+    FOLLOWING,
+    LAST_LEVEL,
+    LATENCY,
+    LEVEL,
+    OPEN,
+    OPENS,
+    QUEUES,
+    SCOPE,
+    SIBLING,
+    SLOT,
+    WAKE_COLUMN,
+    WAKE_OTHER,
+    WINDOW,
 )  # fmt: skip
 
 
@@ -15,7 +30,7 @@ from hwsim.dram._kernels.layout import (
 def wide_ready_at(t, s, command, bank):
     """First tick for a command that addresses more than one bank."""
     scope, at = t.command[command, SCOPE], 0
-    levels = t.level.shape[0]
+    levels = t.setting[LAST_LEVEL] + 1
     span = t.level[scope, 1]
     low = bank // span * span
     for level in range(levels):
@@ -30,7 +45,7 @@ def wide_ready_at(t, s, command, bank):
 @njit(cache=True)
 def ready_at(t, s, command, bank):
     """First tick at which timing allows a command to a bank."""
-    levels = t.node.shape[1]
+    levels = t.setting[LAST_LEVEL] + 1
     if t.command[command, SCOPE] < levels - 1:
         return wide_ready_at(t, s, command, bank)
     at = 0
@@ -40,10 +55,9 @@ def ready_at(t, s, command, bank):
 
 
 @njit(cache=True)
-def _remember(s, node, slot, clock):
+def _remember(s, node, slot, window, clock):
     """Shift a command into the history of a node."""
-    depth = s.past.shape[2]
-    for index in range(depth - 1, 0, -1):
+    for index in range(window - 1, 0, -1):
         s.past[node, slot, index] = s.past[node, slot, index - 1]
     s.past[node, slot, 0] = clock
 
@@ -53,7 +67,7 @@ def _bind(t, s, rule, node, clock):
     """Apply one constraint at one node."""
     past, window = clock, t.rule[rule, WINDOW]
     if window > 1:
-        _remember(s, node, t.rule[rule, SLOT], clock)
+        _remember(s, node, t.rule[rule, SLOT], window, clock)
         past = s.past[node, t.rule[rule, SLOT], window - 1]
         if past < 0:
             return
@@ -91,7 +105,7 @@ def _wide_timing(t, s, command, bank, clock):
 @njit(cache=True)
 def issue_timing(t, s, command, bank, clock):
     """Constraints that follow from a command."""
-    if t.command[command, SCOPE] < t.node.shape[1] - 1:
+    if t.command[command, SCOPE] < t.setting[LAST_LEVEL]:
         _wide_timing(t, s, command, bank, clock)
         return
     for index in range(t.rule_start[command], t.rule_start[command + 1]):

@@ -7,10 +7,57 @@ from numba import njit
 
 from hwsim.dram._kernels.device import issue_rows, issue_timing, ready_at, wake_queues
 from hwsim.dram._kernels.layout import (
-    ACCESSES, ACT, ACTIVATED, ACTIVE, ASKED, BANK, BANKS, CAP, CAPPED_ROWS, CHANGES, CLOCK, CLOSED_ROWS, CLOSES, CMD,
-    COLUMN, CONFLICTS, COUNTED, DONE, EFFECT, FAITHFUL, FINAL, HEAD, HITS, ID, ISSUED, LAST_ISSUE, LENGTH, LOGGED,
-    MISSES, NEXT, OPEN, OPEN_ROWS, OPENS, PENDING_TAIL, PREPB, PRIORITY_HEAD, PRIORITY_TAIL, QUEUES, RD, RDA, READ_LATENCY,
-    RING, ROW, ROW_POLICY, SCOPE, STALLED, VERSION, WAKE_COLUMN, WAKE_OTHER, WR, WRA,
+    ACCESSES,
+    ACT,
+    ACTIVATED,
+    ACTIVE,
+    ASKED,
+    BANK,
+    BANKS,
+    CAP,
+    CAPPED_ROWS,
+    CHANGES,
+    CLOCK,
+    CLOSED_ROWS,
+    CLOSES,
+    CMD,
+    CONFLICTS,
+    COUNTED,
+    DEPART,
+    DONE,
+    FAITHFUL,
+    FINAL,
+    HEAD,
+    HITS,
+    ID,
+    ISSUED,
+    LAST_ISSUE,
+    LENGTH,
+    LOGGED,
+    LOGGING,
+    MISSES,
+    NEXT,
+    OPEN,
+    OPEN_ROWS,
+    PENDING_TAIL,
+    PRIORITY_HEAD,
+    PRIORITY_TAIL,
+    QUEUES,
+    RD,
+    RDA,
+    READ_LATENCY,
+    RING,
+    ROW,
+    ROW_POLICY,
+    SCOPE,
+    STALLED,
+    VERSION,
+    WAKE_COLUMN,
+    WAKE_OTHER,
+    WORK_COLUMN,
+    WR,
+    WRA,
+    WRITE,
 )  # fmt: skip
 from hwsim.dram._kernels.queues import append, is_column, release, unlink
 
@@ -24,7 +71,7 @@ def send(t, s, command, bank, row, column):
     s.count[command] += 1
     s.reg[LAST_ISSUE] = clock
     s.reg[ISSUED] += 1
-    if s.log.shape[0] > 0:
+    if t.setting[LOGGING]:
         at = s.reg[LOGGED]
         s.log[at, 0], s.log[at, 1], s.log[at, 2] = clock, command, bank
         s.log[at, 3], s.log[at, 4] = row, column
@@ -51,7 +98,7 @@ def send_entry(t, s, work, entry):
     command = s.entry[entry, CMD]
     closes_only = t.command[command, CLOSES] and not is_column(t, command)
     row = -1 if closes_only else s.entry[entry, ROW]
-    column = work.column[s.entry[entry, ID]] if is_column(t, command) else -1
+    column = work[s.entry[entry, ID], WORK_COLUMN] if is_column(t, command) else -1
     send(t, s, command, s.entry[entry, BANK], row, column)
 
 
@@ -128,8 +175,8 @@ def _retire(t, s, work, queue, entry):
         s.bank[s.entry[entry, BANK], ACTIVE] -= 1
         wake_queues(s)
     request, clock = s.entry[entry, ID], s.reg[CLOCK]
-    if work.write[request]:
-        work.depart[request] = clock
+    if work[request, WRITE]:
+        work[request, DEPART] = clock
         s.reg[DONE] += 1
     else:
         tail = s.reg[PENDING_TAIL] % RING

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import numpy as np
 
 FAR = 2**62
 
@@ -25,8 +25,9 @@ RD, WR, RDA, WRA, ACT, ACT2, PREPB, PREAB, REFAB, REFPB, CAS_RD, CAS_WR, NAMED =
 (
     BANKS, READ_LATENCY, EDGES, DEADLINE, SYNC_READ, SYNC_WRITE, SPLIT, PAIR_SPAN, ROUND, SCHEDULER, ROW_POLICY, CAP,
     POSTPONE, READ_DEPTH, WRITE_DEPTH, DRAIN_START, DRAIN_STOP, PATIENCE, FAITHFUL, REFRESH, INTERVAL, RECOVERY,
-    REFRESH_COMMAND, REQUESTS, LIMIT, WATCHDOG, TWO_BUSES, SETTINGS,
-) = range(28)  # fmt: skip
+    REFRESH_COMMAND, REQUESTS, LIMIT, WATCHDOG, TWO_BUSES, LAST_LEVEL, TURNS,
+    TARGETS, LOGGING, SETTINGS,
+) = range(32)  # fmt: skip
 HIT_FIRST, FIRST_READY, FIRST_READY_ROW_HIT, FCFS = range(4)
 OPEN_ROWS, CLOSED_ROWS, CAPPED_ROWS = range(3)
 NO_REFRESH, PERIODIC, PAIRED = range(3)
@@ -41,43 +42,41 @@ RUNNING, FINISHED, LOG_FULL = range(3)
 LOG_COLUMNS = 5
 
 
-class Tables(NamedTuple):
-    """What does not change: node of each bank at each level, levels (base, banks per node, count), constraints."""
 
-    node: Any
-    level: Any
-    rule_start: Any
-    rule: Any
-    command: Any
-    named: Any
-    setting: Any
-    target: Any
+MAX_BANKS, MAX_LEVELS, MAX_NODES, MAX_COMMANDS, MAX_RULES, MAX_WINDOWS, MAX_DEPTH = 256, 8, 1024, 32, 2048, 24, 8
+MAX_ENTRIES, LOG_ROWS = 1024, 1 << 14
 
 
-class State(NamedTuple):
-    """What changes; see the columns above. ``ready`` is node x command, ``past`` node x slot x window."""
-
-    ready: Any
-    past: Any
-    bank: Any
-    entry: Any
-    queue: Any
-    priority: Any
-    pending: Any
-    allowed: Any
-    reg: Any
-    count: Any
-    log: Any
+def _fields(**shapes: tuple[int, ...]) -> np.dtype[np.void]:
+    return np.dtype([(name, np.int64, shape) for name, shape in shapes.items()])
 
 
-class Work(NamedTuple):
-    """Requests as columns, and what becomes of them."""
+TABLES = _fields(
+    node=(MAX_BANKS, MAX_LEVELS),
+    level=(MAX_LEVELS, 3),
+    rule_start=(MAX_COMMANDS + 1,),
+    rule=(MAX_RULES, RULE_COLUMNS),
+    command=(MAX_COMMANDS, COMMAND_COLUMNS),
+    named=(NAMED,),
+    setting=(SETTINGS,),
+    target=(MAX_BANKS, MAX_BANKS),
+)
+"""What does not change: node of each bank at each level, levels (base, banks per node, count), constraints, settings."""
 
-    time: Any
-    write: Any
-    line: Any
-    bank: Any
-    row: Any
-    column: Any
-    arrive: Any
-    depart: Any
+STATE = _fields(
+    ready=(MAX_NODES, MAX_COMMANDS),
+    past=(MAX_NODES, MAX_WINDOWS, MAX_DEPTH),
+    bank=(MAX_BANKS, BANK_COLUMNS),
+    entry=(MAX_ENTRIES, ENTRY_COLUMNS),
+    queue=(QUEUES, QUEUE_COLUMNS),
+    priority=(RING, 2),
+    pending=(RING, 2),
+    allowed=(MAX_BANKS, MAX_BANKS),
+    reg=(REGISTERS,),
+    count=(MAX_COMMANDS,),
+    log=(LOG_ROWS, LOG_COLUMNS),
+)
+"""What changes. Records are passed to the compiled functions by address, which keeps compilation short."""
+
+TIME, WRITE, LINE, WORK_BANK, WORK_ROW, WORK_COLUMN, ARRIVE, DEPART, WORK_COLUMNS = range(9)
+"""Columns of a request."""

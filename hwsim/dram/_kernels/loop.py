@@ -7,11 +7,55 @@ from numba import njit
 
 from hwsim.dram._kernels.buses import shared_tick, split_activate_tick, split_tick
 from hwsim.dram._kernels.choose import wake_at
-from hwsim.dram._kernels.issue import send
 from hwsim.dram._kernels.layout import (
-    BANK, CAPPED_ROWS, CHANGES, CLOCK, COMMAND_COLUMNS, COUNTED, DONE, EARLIEST, FAR, FINAL, FINISHED, FORWARDED, FREE, ID,
-    ISSUED, LAST_ISSUE, LENGTH, LIMIT, LOG_FULL, LOGGED, MERGED, NEXT, OFFERED, PENDING_HEAD, PENDING_TAIL,
-    PRIORITY_HEAD, PRIORITY_TAIL, RD,    READ_DEPTH, READS, REQUESTS, RING, ROW, ROW_POLICY, SHARED, SPLIT, STALLED, TWO_BUSES, VERSION, WATCHDOG, WR, WRITE_DEPTH, WRITES,
+    ARRIVE,
+    BANK,
+    CAPPED_ROWS,
+    CHANGES,
+    CLOCK,
+    COUNTED,
+    DEPART,
+    DONE,
+    EARLIEST,
+    FAR,
+    FINAL,
+    FINISHED,
+    FORWARDED,
+    FREE,
+    ID,
+    ISSUED,
+    LAST_ISSUE,
+    LENGTH,
+    LIMIT,
+    LINE,
+    LOG_FULL,
+    LOG_ROWS,
+    LOGGED,
+    MERGED,
+    NEXT,
+    OFFERED,
+    PENDING_HEAD,
+    PENDING_TAIL,
+    PRIORITY_HEAD,
+    PRIORITY_TAIL,
+    RD,
+    READ_DEPTH,
+    READS,
+    REQUESTS,
+    RING,
+    ROW,
+    ROW_POLICY,
+    SPLIT,
+    TIME,
+    TWO_BUSES,
+    VERSION,
+    WATCHDOG,
+    WORK_BANK,
+    WORK_ROW,
+    WR,
+    WRITE,
+    WRITE_DEPTH,
+    WRITES,
 )  # fmt: skip
 from hwsim.dram._kernels.queues import append, holds_line
 from hwsim.dram._kernels.refresh import ask_for_precharges, refresh_tick
@@ -22,8 +66,8 @@ def _enqueue(t, s, work, request, queue):
     """Take a free entry for a request."""
     entry = s.reg[FREE]
     s.reg[FREE] = s.entry[entry, NEXT]
-    bank = work.bank[request]
-    s.entry[entry, ID], s.entry[entry, BANK], s.entry[entry, ROW] = request, bank, work.row[request]
+    bank = work[request, WORK_BANK]
+    s.entry[entry, ID], s.entry[entry, BANK], s.entry[entry, ROW] = request, bank, work[request, WORK_ROW]
     s.entry[entry, FINAL] = t.named[WR] if queue == WRITES else t.named[RD]
     s.entry[entry, VERSION] = s.bank[bank, CHANGES] - 1
     s.entry[entry, COUNTED] = 0
@@ -33,11 +77,11 @@ def _enqueue(t, s, work, request, queue):
 @njit(cache=True)
 def _offer(t, s, work, request):
     """Offer a request to its queue; False when that is full."""
-    clock, write = s.reg[CLOCK], work.write[request]
-    if s.queue[WRITES, LENGTH] > 0 and holds_line(s, work.line, WRITES, work.line[request]):
-        work.arrive[request] = clock
+    clock, write = s.reg[CLOCK], work[request, WRITE]
+    if s.queue[WRITES, LENGTH] > 0 and holds_line(s, work, WRITES, work[request, LINE]):
+        work[request, ARRIVE] = clock
         if write:
-            work.depart[request] = clock
+            work[request, DEPART] = clock
             s.reg[MERGED] += 1
             s.reg[DONE] += 1
         else:
@@ -49,7 +93,7 @@ def _offer(t, s, work, request):
     queue = WRITES if write else READS
     if s.queue[queue, LENGTH] >= (t.setting[WRITE_DEPTH] if write else t.setting[READ_DEPTH]):
         return False
-    work.arrive[request] = clock
+    work[request, ARRIVE] = clock
     _enqueue(t, s, work, request, queue)
     return True
 
@@ -59,7 +103,7 @@ def _offer_next(t, s, work):
     """Offer the next request if it is due, and note when the one after it is."""
     count = t.setting[REQUESTS]
     if s.reg[OFFERED] < count:
-        time = work.time[s.reg[OFFERED]]
+        time = work[s.reg[OFFERED], TIME]
         due = s.reg[DONE] == s.reg[OFFERED] if time < 0 else s.reg[CLOCK] >= time
         if not due:
             if time >= 0:
@@ -69,8 +113,8 @@ def _offer_next(t, s, work):
             return
         s.reg[OFFERED] += 1
         s.reg[LAST_ISSUE] = s.reg[CLOCK]
-    if s.reg[OFFERED] < count and work.time[s.reg[OFFERED]] >= 0:
-        wake_at(s, max(work.time[s.reg[OFFERED]], s.reg[CLOCK] + 1) + 1)
+    if s.reg[OFFERED] < count and work[s.reg[OFFERED], TIME] >= 0:
+        wake_at(s, max(work[s.reg[OFFERED], TIME], s.reg[CLOCK] + 1) + 1)
 
 
 @njit(cache=True)
@@ -80,7 +124,7 @@ def _complete(t, s, work):
         head = s.reg[PENDING_HEAD] % RING
         if s.pending[head, 1] > s.reg[CLOCK]:
             return
-        work.depart[s.pending[head, 0]] = s.pending[head, 1]
+        work[s.pending[head, 0], DEPART] = s.pending[head, 1]
         s.reg[DONE] += 1
         s.reg[PENDING_HEAD] += 1
 
@@ -109,20 +153,20 @@ def _next_clock(t, s, work, issued):
     if issued:
         return clock
     if s.reg[PENDING_HEAD] != s.reg[PENDING_TAIL]:
-        waits = s.reg[OFFERED] == t.setting[REQUESTS] or work.time[s.reg[OFFERED]] < 0
+        waits = s.reg[OFFERED] == t.setting[REQUESTS] or work[s.reg[OFFERED], TIME] < 0
         if waits:
             wake_at(s, s.pending[s.reg[PENDING_HEAD] % RING, 1])
-    elif s.reg[OFFERED] < t.setting[REQUESTS] and s.reg[DONE] == s.reg[OFFERED] and work.time[s.reg[OFFERED]] < 0:
+    elif s.reg[OFFERED] < t.setting[REQUESTS] and s.reg[DONE] == s.reg[OFFERED] and work[s.reg[OFFERED], TIME] < 0:
         return clock
     return max(s.reg[EARLIEST], clock + 1) - 1
 
 
 @njit(cache=True)
-def run(t, s, work):
+def run(tables, state, work):
     """Play until all requests are complete, the log is full, or nothing moves any more."""
-    room = s.log.shape[0]
+    t, s = tables[0], state[0]
     while s.reg[DONE] < t.setting[REQUESTS]:
-        if room > 0 and s.reg[LOGGED] + 4 > room:
+        if s.reg[LOGGED] + 4 > LOG_ROWS:
             return LOG_FULL
         if s.reg[CLOCK] >= t.setting[LIMIT]:
             break

@@ -7,8 +7,37 @@ from numba import njit
 
 from hwsim.dram._kernels.device import ready_at
 from hwsim.dram._kernels.layout import (
-    ACT, ACT2, ACTIVE, BANK, BEFORE, BUS, CHANGES, CLOSES, CMD, COLUMN, COLUMN_BUS, EFFECT, FINAL, FREE, HEAD, ID,
-    LENGTH, NEXT, OPEN, PREAB, PREPB, READY, REFPB, ROW, SCOPE, TAIL, VERSION, WAKE_COLUMN, WAKE_OTHER,
+    ACT,
+    ACT2,
+    ACTIVATED,
+    ACTIVE,
+    BANK,
+    BEFORE,
+    BUS,
+    CHANGES,
+    CLOSES,
+    CMD,
+    COLUMN,
+    COLUMN_BUS,
+    EFFECT,
+    FINAL,
+    FREE,
+    HEAD,
+    ID,
+    LENGTH,
+    LINE,
+    NEXT,
+    OPEN,
+    PREAB,
+    PREPB,
+    READY,
+    REFPB,
+    ROW,
+    SCOPE,
+    TAIL,
+    VERSION,
+    WAKE_COLUMN,
+    WAKE_OTHER,
 )  # fmt: skip
 
 
@@ -94,14 +123,13 @@ def maintenance_command(t, s, command, bank):
 @njit(cache=True)
 def closes_active(t, s, command, bank):
     """Whether a command closes a bank that was activated for somebody."""
-    if not t.command[command, CLOSES]:
+    if not t.command[command, CLOSES] or s.queue[ACTIVATED, LENGTH] == 0:
         return False
     span = t.level[t.command[command, SCOPE], 1]
-    low = bank // span * span
+    low, found = bank // span * span, False
     for other in range(low, low + span):
-        if s.bank[other, ACTIVE] > 0:
-            return True
-    return False
+        found = found or s.bank[other, ACTIVE] > 0
+    return found
 
 
 @njit(cache=True)
@@ -117,11 +145,11 @@ def uses_column_bus(t, command):
 
 
 @njit(cache=True)
-def holds_line(s, line, queue, wanted):
+def holds_line(s, work, queue, wanted):
     """Whether a queue has a request for an access number."""
     entry = s.queue[queue, HEAD]
     while entry >= 0:
-        if line[s.entry[entry, ID]] == wanted:
+        if work[s.entry[entry, ID], LINE] == wanted:
             return True
         entry = s.entry[entry, NEXT]
     return False

@@ -9,9 +9,33 @@ from hwsim.dram._kernels.choose import wake_at
 from hwsim.dram._kernels.device import ready_at
 from hwsim.dram._kernels.issue import maintain
 from hwsim.dram._kernels.layout import (
-    ACCESSES, ACTIVATED, ASKED, BANKS, CAP, CLOCK, INTERVAL, LENGTH, NEXT_REFRESH, NO_REFRESH, OWED, PAIR_NEXT,
-    PAIR_SPAN, PERIODIC, POSTPONE, PREPB, PRIORITY_HEAD, PRIORITY_TAIL, READS, RECOVERY, REFRESH, REFRESH_COMMAND,
-    ROUND, TURN, WRITES,
+    ACCESSES,
+    ACTIVATED,
+    ASKED,
+    BANKS,
+    CAP,
+    CLOCK,
+    INTERVAL,
+    LENGTH,
+    NEXT_REFRESH,
+    NO_REFRESH,
+    OWED,
+    PAIR_NEXT,
+    PAIR_SPAN,
+    PERIODIC,
+    POSTPONE,
+    PREPB,
+    PRIORITY_HEAD,
+    PRIORITY_TAIL,
+    READS,
+    RECOVERY,
+    REFRESH,
+    REFRESH_COMMAND,
+    ROUND,
+    TARGETS,
+    TURN,
+    TURNS,
+    WRITES,
 )  # fmt: skip
 
 
@@ -44,9 +68,9 @@ def _periodic(t, s):
     if s.reg[OWED] > t.setting[POSTPONE] or (s.reg[OWED] > 0 and _idle(s)):
         s.reg[OWED] -= 1
         turn = s.reg[TURN]
-        for index in range(t.target.shape[1]):
+        for index in range(t.setting[TARGETS]):
             maintain(s, t.setting[REFRESH_COMMAND], t.target[turn, index])
-        s.reg[TURN] = (turn + 1) % t.target.shape[0]
+        s.reg[TURN] = (turn + 1) % t.setting[TURNS]
         wake_at(s, s.reg[CLOCK] + 1)
 
 
@@ -76,7 +100,7 @@ def _paired(t, s):
     if s.reg[CLOCK] < s.reg[NEXT_REFRESH]:
         return
     stack = s.reg[TURN] // t.setting[ROUND]
-    for channel in range(s.allowed.shape[0]):
+    for channel in range(t.setting[BANKS] // t.setting[PAIR_SPAN]):
         if s.reg[CLOCK] < s.allowed[channel, stack]:
             s.reg[NEXT_REFRESH] = s.reg[CLOCK] + 1
             return
