@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from hwsim.dram._kernels import layout
@@ -13,9 +11,6 @@ from hwsim.dram.policy import REFRESH_POLICIES, ROW_POLICIES, SCHEDULERS, Policy
 from hwsim.dram.requests import Commands, Integers, Outcome, Requests
 from workloads.errors import UserError
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 _EFFECTS = {
     "open": layout.OPENS, "begin_open": layout.BEGINS, "close": layout.CLOSING, "refresh": layout.REFRESHES,
     "read": layout.COLUMN, "write": layout.COLUMN, "read_close": layout.COLUMN, "write_close": layout.COLUMN,
@@ -23,10 +18,6 @@ _EFFECTS = {
 _BUSES = {"shared": layout.SHARED, "row": layout.ROW_BUS, "column": layout.COLUMN_BUS}
 _NAMES = ("RD", "WR", "RDA", "WRA", "ACT", "ACT2", "PREpb", "PREab", "REFab", "REFpb", "CAS_RD", "CAS_WR")
 _FOREVER = 2**62
-
-
-def _zeros(*shape: int) -> Integers:
-    return np.zeros(shape, dtype=np.int64)
 
 
 def _rules(device: Device, policy: Policy) -> tuple[Constraint, ...]:
@@ -38,12 +29,12 @@ def _rules(device: Device, policy: Policy) -> tuple[Constraint, ...]:
     return tuple(Constraint(k[1], k[0], k[2], latency, k[3], k[4]) for k, latency in sorted(longest.items()))
 
 
-def _settings(device: Device, policy: Policy, count: int, limit: int) -> Integers:
+def _settings(device: Device, policy: Policy, count: int, limit: int) -> dict[int, int]:
     """Numbers of device and policy in the order of the layout."""
     pseudo = "PseudoChannel" in device.levels
     above_groups = device.levels.index("BankGroup") - 1 if "BankGroup" in device.levels else 0
     by_bank = policy.refresh in ("per_bank", "paired_bank")
-    values = {
+    return {
         layout.BANKS: device.banks,
         layout.READ_LATENCY: device.read_latency,
         layout.EDGES: device.edges,
@@ -75,38 +66,44 @@ def _settings(device: Device, policy: Policy, count: int, limit: int) -> Integer
         layout.LAST_LEVEL: len(device.levels) - 1,
         layout.TWO_BUSES: int(any(command.bus == "column" for command in device.commands)),
     }
-    out = _zeros(layout.SETTINGS)
-    for index, value in values.items():
-        out[index] = value
-    return out
 
 
-def _tables(device: Device, policy: Policy, settings: Integers) -> NDArray[np.void]:
-    """Everything that does not change, as one record."""
-    tables = np.zeros(1, dtype=layout.TABLES)
-    table = tables[0]
+def _part(array: Integers, start: int, rows: int, columns: int = 1) -> Integers:
+    """A part of a flat array as a table that can be written to."""
+    return array[start : start + rows * columns].reshape(rows, columns)
+
+
+def _tables(device: Device, policy: Policy, settings: dict[int, int]) -> Integers:
+    """Everything that does not change."""
+    table = np.zeros(layout.TABLE_SIZE, dtype=np.int64)
     sizes = [device.banks // span for span in device.spans]
-    bases = [sum(sizes[:level]) for level in range(len(sizes))]
-    for level, (base, span, count) in enumerate(zip(bases, device.spans, device.counts, strict=True)):
-        table["level"][level] = base, span, count
-        table["node"][: device.banks, level] = base + np.arange(device.banks) // span
+    before = [sum(sizes[:level]) for level in range(len(sizes))]
+    levels = np.array([before, device.spans, device.counts], dtype=np.int64).T
+    _part(table, layout.NODES_BEFORE, len(levels), layout.PER_LEVEL)[:] = levels
+    nodes = _part(table, layout.NODE, device.banks, layout.MAX_LEVELS)
+    nodes[:] = layout.MAX_NODES - 1
+    for level, span in enumerate(device.spans):
+        nodes[:, level] = before[level] + np.arange(device.banks) // span
     rules = _rules(device, policy)
     windows = [rule for rule in rules if rule.window > 1]
-    for index, rule in enumerate(rules):
-        slot = windows.index(rule) if rule.window > 1 else 0
-        table["rule"][index] = rule.level, rule.following, rule.latency, rule.window, int(rule.sibling), slot
-    bounds = np.searchsorted([rule.preceding for rule in rules], np.arange(len(device.commands) + 1))
-    table["rule_start"][: len(bounds)] = bounds
-    for index, item in enumerate(device.commands):
-        effect = _EFFECTS.get(item.effect, layout.OTHER)
-        table["command"][index] = item.scope, effect, _BUSES[item.bus], int(item.closes)
-    table["named"][:] = [device.command(name) for name in _NAMES]
-    table["named"][layout.ACT] = max(device.command("ACT"), device.command("ACT1"))
+    _part(table, layout.LEVEL, len(rules), layout.PER_RULE)[:] = [
+        (r.level, r.following, r.latency, r.window, int(r.sibling), windows.index(r) if r.window > 1 else 0)
+        for r in rules
+    ]
+    commands = device.commands
+    bounds = np.searchsorted([rule.preceding for rule in rules], np.arange(len(commands) + 1))
+    _part(table, layout.RULE_START, len(bounds))[:, 0] = bounds
+    _part(table, layout.SCOPE, len(commands), layout.PER_COMMAND)[:] = [
+        (item.scope, _EFFECTS.get(item.effect, layout.OTHER), _BUSES[item.bus], int(item.closes)) for item in commands
+    ]
+    for place, name in enumerate(_NAMES, start=layout.RD):
+        table[place] = device.command(name)
+    table[layout.ACT] = max(device.command("ACT"), device.command("ACT1"))
     targets = _targets(device, policy)
-    table["target"][: targets.shape[0], : targets.shape[1]] = targets
-    settings[layout.TURNS], settings[layout.TARGETS] = targets.shape
-    table["setting"][:] = settings
-    return tables
+    _part(table, layout.TARGET, layout.MAX_BANKS, layout.MAX_BANKS)[: targets.shape[0], : targets.shape[1]] = targets
+    for place, value in (settings | {layout.TURNS: targets.shape[0], layout.TARGETS: targets.shape[1]}).items():
+        table[place] = value
+    return table
 
 
 def _targets(device: Device, policy: Policy) -> Integers:
@@ -117,20 +114,19 @@ def _targets(device: Device, policy: Policy) -> Integers:
     return np.arange(0, device.banks, device.spans[scope], dtype=np.int64)[None, :]
 
 
-def _state(device: Device, policy: Policy) -> NDArray[np.void]:
-    """The channel before the first tick, as one record."""
-    states = np.zeros(1, dtype=layout.STATE)
-    state = states[0]
-    state["past"][...] = -1
-    state["bank"][:, layout.OPEN] = -1
-    state["entry"][:, layout.NEXT] = np.arange(1, layout.MAX_ENTRIES + 1)
-    state["queue"][:, layout.HEAD] = -1
-    state["queue"][:, layout.TAIL] = -1
-    state["reg"][[layout.OPENING, layout.SYNCED, layout.EDGE]] = -1
+def _state(device: Device, policy: Policy) -> Integers:
+    """The channel before the first tick."""
+    state = np.zeros(layout.STATE_SIZE, dtype=np.int64)
+    state[layout.PAST : layout.PRIORITY] = -1
+    _part(state, layout.OPEN, device.banks, layout.PER_BANK)[:, 0] = -1
+    entries = _part(state, layout.ID, layout.MAX_ENTRIES, layout.PER_ENTRY)
+    entries[:, layout.NEXT - layout.ID] = np.arange(1, layout.MAX_ENTRIES + 1)
+    _part(state, layout.HEAD, layout.QUEUES, layout.PER_QUEUE)[:, :2] = -1
+    state[[layout.OPENING, layout.SYNCED, layout.EDGE]] = -1
     by_bank = policy.refresh in ("per_bank", "paired_bank")
     interval = device.refresh.per_bank if by_bank else device.refresh.all_bank
-    state["reg"][layout.NEXT_REFRESH] = interval or _FOREVER
-    return states
+    state[layout.NEXT_REFRESH] = interval or _FOREVER
+    return state
 
 
 def _check(device: Device, policy: Policy) -> None:
@@ -155,32 +151,30 @@ def play(device: Device, policy: Policy, requests: Requests, limit: int = _FOREV
     from hwsim.dram._kernels.loop import run
 
     _check(device, policy)
-    settings = _settings(device, policy, len(requests), limit)
-    settings[layout.LOGGING] = int(log)
-    tables, states = _tables(device, policy, settings), _state(device, policy)
+    settings = _settings(device, policy, len(requests), limit) | {layout.LOGGING: int(log)}
+    tables, state = _tables(device, policy, settings), _state(device, policy)
     columns = (requests.time, requests.write, requests.line, requests.bank, requests.row, requests.column)
     work = np.full((len(requests), layout.WORK_COLUMNS), -1, dtype=np.int64)
     for index, column in enumerate(columns):
         work[:, index] = column
     parts: list[Integers] = []
-    reg = states[0]["reg"]
     while True:
-        status = run(tables, states, work)
-        parts.append(states[0]["log"][: reg[layout.LOGGED]].copy())
-        reg[layout.LOGGED] = 0
+        status = run(tables, state, work)
+        parts.append(_part(state, layout.LOG, int(state[layout.LOGGED]), layout.LOG_COLUMNS).copy())
+        state[layout.LOGGED] = 0
         if status != layout.LOG_FULL:
             break
-    return _outcome(device, states[0], work, np.concatenate(parts))
+    return _outcome(device, state, work, np.concatenate(parts))
 
 
-def _outcome(device: Device, state: np.void, work: Integers, rows: Integers) -> Outcome:
-    reg = state["reg"].tolist()
+def _outcome(device: Device, state: Integers, work: Integers, rows: Integers) -> Outcome:
+    reg = state[: layout.HEAD].tolist()
     return Outcome(
         cycles=reg[layout.CLOCK],
         arrive=work[:, layout.ARRIVE].copy(),
         depart=work[:, layout.DEPART].copy(),
         commands=Commands(*(np.ascontiguousarray(column) for column in rows.T)),
-        counts=tuple(state["count"][: len(device.commands)].tolist()),
+        counts=tuple(state[layout.COUNT : layout.COUNT + len(device.commands)].tolist()),
         hits=reg[layout.HITS],
         misses=reg[layout.MISSES],
         conflicts=reg[layout.CONFLICTS],

@@ -3,8 +3,6 @@
 # pyright: basic
 from __future__ import annotations
 
-from numba import njit
-
 from hwsim.dram._kernels.choose import best_of, priority_ready, wake_at
 from hwsim.dram._kernels.device import ready_at, wake_queues
 from hwsim.dram._kernels.issue import (
@@ -17,6 +15,7 @@ from hwsim.dram._kernels.issue import (
     send_entry,
     upgrade,
 )  # fmt: skip
+from hwsim.dram._kernels.jit import inner
 from hwsim.dram._kernels.layout import (
     ACT,
     ACT2,
@@ -29,19 +28,23 @@ from hwsim.dram._kernels.layout import (
     CMD,
     COLUMN_BUS,
     DEADLINE,
+    DRAINING,
     DRAIN_START,
     DRAIN_STOP,
-    DRAINING,
     EDGE,
+    EDGES,
     EDGE_ALL,
     EDGE_BANK,
-    EDGES,
     EFFECT,
     LAST_LEVEL,
     LENGTH,
-    OPEN_BY,
     OPENING,
     OPENS,
+    OPEN_BY,
+    PER_COMMAND,
+    PER_ENTRY,
+    PER_QUEUE,
+    PRIORITY,
     PRIORITY_HEAD,
     PRIORITY_TAIL,
     QUEUES,
@@ -53,42 +56,42 @@ from hwsim.dram._kernels.layout import (
     ROW_BUS,
     SCOPE,
     SHARED,
-    SYNC_READ,
-    SYNC_WRITE,
     SYNCED,
     SYNCED_QUEUE,
+    SYNC_READ,
+    SYNC_WRITE,
     WAKE_COLUMN,
     WRITES,
-)  # fmt: skip
+)
 from hwsim.dram._kernels.queues import is_column, unlink
 
 
-@njit(cache=True)
+@inner
 def _queue_to_serve(t, s):
     """Reads or writes."""
-    writes, reads = s.queue[WRITES, LENGTH], s.queue[READS, LENGTH]
-    if s.reg[DRAINING]:
-        stay = writes > t.setting[DRAIN_STOP] or reads == 0
+    writes, reads = s[LENGTH + WRITES * PER_QUEUE], s[LENGTH + READS * PER_QUEUE]
+    if s[DRAINING] != 0:
+        stay = writes > t[DRAIN_STOP] or reads == 0
     else:
-        stay = writes >= t.setting[DRAIN_START] or reads == 0
-    s.reg[DRAINING] = 1 if stay else 0
+        stay = writes >= t[DRAIN_START] or reads == 0
+    s[DRAINING] = 1 if stay else 0
     return WRITES if stay else READS
 
 
-@njit(cache=True)
+@inner
 def _pick(t, s, work, bus, active):
     """Entry, queue and maintenance command to issue next; -1 for what does not apply."""
     if active:
         entry = best_of(t, s, work, ACTIVATED, bus)
         if entry >= 0:
             return entry, ACTIVATED, -1
-    if s.reg[PRIORITY_HEAD] != s.reg[PRIORITY_TAIL]:
+    if s[PRIORITY_HEAD] != s[PRIORITY_TAIL]:
         return -1, -1, priority_ready(t, s, bus)
     queue = _queue_to_serve(t, s)
     return best_of(t, s, work, queue, bus), queue, -1
 
 
-@njit(cache=True)
+@inner
 def shared_tick(t, s, work):
     """One command."""
     entry, queue, maintenance = _pick(t, s, work, SHARED, True)
@@ -98,30 +101,30 @@ def shared_tick(t, s, work):
         carry_out_maintenance(t, s, maintenance)
 
 
-@njit(cache=True)
+@inner
 def _row_bus(t, s, work):
     """A row command; notes what the falling edge has to know of it."""
     entry, queue, maintenance = _pick(t, s, work, ROW_BUS, False)
     if entry < 0 and maintenance < 0:
         return
     if maintenance >= 0:
-        command, bank = maintenance, s.priority[s.reg[PRIORITY_HEAD] % RING, 1]
+        command, bank = maintenance, s[PRIORITY + (s[PRIORITY_HEAD] % RING) * 2 + 1]
     else:
-        command, bank = s.entry[entry, CMD], s.entry[entry, BANK]
-    if t.setting[EDGES] == 2 and s.reg[CLOCK] % 2 == 1:
-        s.reg[EDGE] = s.reg[CLOCK] + (3 if t.command[command, EFFECT] == OPENS else 1)
-        s.reg[EDGE_BANK] = bank
-        s.reg[EDGE_ALL] = 1 if t.command[command, SCOPE] < t.setting[LAST_LEVEL] else 0
+        command, bank = s[CMD + entry * PER_ENTRY], s[BANK + entry * PER_ENTRY]
+    if t[EDGES] == 2 and s[CLOCK] % 2 == 1:
+        s[EDGE] = s[CLOCK] + (3 if t[EFFECT + command * PER_COMMAND] == OPENS else 1)
+        s[EDGE_BANK] = bank
+        s[EDGE_ALL] = 1 if t[SCOPE + command * PER_COMMAND] < t[LAST_LEVEL] else 0
     if maintenance >= 0:
         carry_out_maintenance(t, s, maintenance)
     else:
         carry_out(t, s, work, queue, entry)
 
 
-@njit(cache=True)
+@inner
 def split_tick(t, s, work):
     """A column command, then a row command; on a falling edge only the latter."""
-    if t.setting[EDGES] == 1 or s.reg[CLOCK] % 2 == 1:
+    if t[EDGES] == 1 or s[CLOCK] % 2 == 1:
         entry, queue, _ = _pick(t, s, work, COLUMN_BUS, True)
         if entry >= 0:
             carry_out(t, s, work, queue, entry)
@@ -130,94 +133,94 @@ def split_tick(t, s, work):
     _row_bus(t, s, work)
 
 
-@njit(cache=True)
+@inner
 def _wake_for_columns(s):
     """Note when the column bus may have something to serve; not before the next rising edge."""
     for queue in range(QUEUES):
-        if s.queue[queue, LENGTH] > 0:
-            wake_at(s, max(s.queue[queue, WAKE_COLUMN], s.reg[CLOCK] + 1))
+        if s[LENGTH + queue * PER_QUEUE] > 0:
+            wake_at(s, max(s[WAKE_COLUMN + queue * PER_QUEUE], s[CLOCK] + 1))
 
 
-@njit(cache=True)
+@inner
 def _finish_opening(t, s, work):
     """ACT2."""
-    entry = s.reg[OPENING]
-    s.entry[entry, CMD] = t.named[ACT2]
-    send(t, s, t.named[ACT2], s.entry[entry, BANK], s.entry[entry, ROW], -1)
-    s.reg[OPENING] = -1
+    entry = s[OPENING]
+    s[CMD + entry * PER_ENTRY] = t[ACT2]
+    send(t, s, t[ACT2], s[BANK + entry * PER_ENTRY], s[ROW + entry * PER_ENTRY], -1)
+    s[OPENING] = -1
     activate(s, entry)
     wake_queues(s)
 
 
-@njit(cache=True)
+@inner
 def _keep_clock(t, s, command):
     """The data clock stays on for a while after a column command."""
-    read = command == t.named[RD] or command == t.named[RDA]
-    on = t.setting[SYNC_READ] if read else t.setting[SYNC_WRITE]
-    s.reg[CLOCK_OFF] = max(s.reg[CLOCK_OFF], s.reg[CLOCK] + on)
+    read = command == t[RD] or command == t[RDA]
+    on = t[SYNC_READ] if read else t[SYNC_WRITE]
+    s[CLOCK_OFF] = max(s[CLOCK_OFF], s[CLOCK] + on)
 
 
-@njit(cache=True)
+@inner
 def _follow_sync(t, s, work):
     """The column command after CAS."""
-    entry = s.reg[SYNCED]
-    at = ready_at(t, s, s.entry[entry, CMD], s.entry[entry, BANK])
-    if at > s.reg[CLOCK]:
+    entry = s[SYNCED]
+    at = ready_at(t, s, s[CMD + entry * PER_ENTRY], s[BANK + entry * PER_ENTRY])
+    if at > s[CLOCK]:
         wake_at(s, at)
         return
-    s.reg[SYNCED] = -1
-    _keep_clock(t, s, s.entry[entry, CMD])
+    s[SYNCED] = -1
+    _keep_clock(t, s, s[CMD + entry * PER_ENTRY])
     count_row(s, entry)
     send_entry(t, s, work, entry)
-    advance(t, s, work, s.reg[SYNCED_QUEUE], entry)
+    advance(t, s, work, s[SYNCED_QUEUE], entry)
 
 
-@njit(cache=True)
+@inner
 def _switch_on(t, s, work, queue, entry):
     """CAS, or ACT2 where CAS would make it late."""
-    if s.reg[OPENING] >= 0 and s.reg[OPEN_BY] <= s.reg[CLOCK] + 1:
+    if s[OPENING] >= 0 and s[OPEN_BY] <= s[CLOCK] + 1:
         _finish_opening(t, s, work)
         return
-    command = s.entry[entry, CMD]
-    read = command == t.named[RD] or command == t.named[RDA]
-    sync = t.named[CAS_RD] if read else t.named[CAS_WR]
-    if ready_at(t, s, sync, s.entry[entry, BANK]) > s.reg[CLOCK]:
-        wake_at(s, s.reg[CLOCK] + 1)
+    command = s[CMD + entry * PER_ENTRY]
+    read = command == t[RD] or command == t[RDA]
+    sync = t[CAS_RD] if read else t[CAS_WR]
+    if ready_at(t, s, sync, s[BANK + entry * PER_ENTRY]) > s[CLOCK]:
+        wake_at(s, s[CLOCK] + 1)
         return
-    send(t, s, sync, s.entry[entry, BANK], s.entry[entry, ROW], -1)
-    s.reg[SYNCED], s.reg[SYNCED_QUEUE] = entry, queue
+    send(t, s, sync, s[BANK + entry * PER_ENTRY], s[ROW + entry * PER_ENTRY], -1)
+    s[SYNCED], s[SYNCED_QUEUE] = entry, queue
 
 
-@njit(cache=True)
+@inner
 def _carry_out_split(t, s, work, queue, entry):
     """A chosen command of a device with split activates."""
-    command = s.entry[entry, CMD]
+    command = s[CMD + entry * PER_ENTRY]
     if is_column(t, command):
-        if t.setting[SYNC_READ] and s.reg[CLOCK] >= s.reg[CLOCK_OFF]:
+        if t[SYNC_READ] and s[CLOCK] >= s[CLOCK_OFF]:
             _switch_on(t, s, work, queue, entry)
             return
         upgrade(t, s, entry)
-        _keep_clock(t, s, s.entry[entry, CMD])
+        _keep_clock(t, s, s[CMD + entry * PER_ENTRY])
         count_row(s, entry)
         send_entry(t, s, work, entry)
         advance(t, s, work, queue, entry)
-    elif command == t.named[ACT]:
+    elif command == t[ACT]:
         count_row(s, entry)
         send_entry(t, s, work, entry)
         unlink(s, queue, entry)
-        s.reg[OPENING], s.reg[OPEN_BY] = entry, s.reg[CLOCK] + t.setting[DEADLINE]
+        s[OPENING], s[OPEN_BY] = entry, s[CLOCK] + t[DEADLINE]
         wake_queues(s)
     else:
         carry_out(t, s, work, queue, entry)
 
 
-@njit(cache=True)
+@inner
 def split_activate_tick(t, s, work):
     """One command; ACT2 goes when nothing else can, or at its deadline."""
-    if s.reg[SYNCED] >= 0:
+    if s[SYNCED] >= 0:
         _follow_sync(t, s, work)
         return
-    if s.reg[OPENING] >= 0 and s.reg[OPEN_BY] <= s.reg[CLOCK]:
+    if s[OPENING] >= 0 and s[OPEN_BY] <= s[CLOCK]:
         _finish_opening(t, s, work)
         return
     entry, queue, maintenance = _pick(t, s, work, SHARED, True)
@@ -225,5 +228,5 @@ def split_activate_tick(t, s, work):
         _carry_out_split(t, s, work, queue, entry)
     elif maintenance >= 0:
         carry_out_maintenance(t, s, maintenance)
-    elif s.reg[OPENING] >= 0:
+    elif s[OPENING] >= 0:
         _finish_opening(t, s, work)

@@ -3,24 +3,23 @@
 # pyright: basic
 from __future__ import annotations
 
-from numba import njit
-
 from hwsim.dram._kernels.device import ready_at
+from hwsim.dram._kernels.jit import inner
 from hwsim.dram._kernels.layout import (
     ACT2,
     ACTIVATED,
-    ACTIVE,
     ARRIVE,
     BANK,
+    BANKS_BELOW,
     BUS,
     CLOCK,
     CLOSES,
     CMD,
     EARLIEST,
     EDGE,
+    EDGES,
     EDGE_ALL,
     EDGE_BANK,
-    EDGES,
     EFFECT,
     FAR,
     FCFS,
@@ -36,6 +35,12 @@ from hwsim.dram._kernels.layout import (
     OPENING,
     PAIR_SPAN,
     PATIENCE,
+    PER_BANK,
+    PER_COMMAND,
+    PER_ENTRY,
+    PER_LEVEL,
+    PER_QUEUE,
+    PRIORITY,
     PRIORITY_HEAD,
     PRIORITY_TAIL,
     READY,
@@ -48,180 +53,198 @@ from hwsim.dram._kernels.layout import (
     SPLIT,
     WAKE_COLUMN,
     WAKE_OTHER,
-)  # fmt: skip
+)
 from hwsim.dram._kernels.queues import closes_active, is_column, is_ready, maintenance_command, refresh_entry
 
 
-@njit(cache=True)
+@inner
 def wake_at(s, clock):
     """Note that something may be possible at a tick."""
-    if clock < s.reg[EARLIEST]:
-        s.reg[EARLIEST] = clock
+    if clock < s[EARLIEST]:
+        s[EARLIEST] = clock
 
 
-@njit(cache=True)
+@inner
 def _edge_allows(t, s, command, bank):
     """Double edge: what may go at this edge; see DoubleEdge in hwsim/dram/buses.py."""
-    clock = s.reg[CLOCK]
+    clock = s[CLOCK]
     if clock % 2 == 1:
         return True
-    if not t.command[command, CLOSES] or t.command[command, BUS] != ROW_BUS:
+    if t[CLOSES + command * PER_COMMAND] == 0 or t[BUS + command * PER_COMMAND] != ROW_BUS:
         return False
-    span = t.setting[PAIR_SPAN]
-    if clock != s.reg[EDGE] or bank // span != s.reg[EDGE_BANK] // span:
+    span = t[PAIR_SPAN]
+    if clock != s[EDGE] or bank // span != s[EDGE_BANK] // span:
         return True
-    single = t.command[command, SCOPE] == t.setting[LAST_LEVEL]
-    return s.reg[EDGE_ALL] == 0 and single and bank != s.reg[EDGE_BANK]
+    single = t[SCOPE + command * PER_COMMAND] == t[LAST_LEVEL]
+    return s[EDGE_ALL] == 0 and single and bank != s[EDGE_BANK]
 
 
-@njit(cache=True)
+@inner
 def _opening_allows(t, s, command, bank):
     """Split activate: what may go while a bank is half open."""
-    if command == t.named[ACT2]:
+    if command == t[ACT2]:
         return False
-    if s.reg[OPENING] < 0 or is_column(t, command):
+    if s[OPENING] < 0 or is_column(t, command):
         return True
-    if not (t.command[command, CLOSES] or t.command[command, EFFECT] == REFRESHES):
+    if t[CLOSES + command * PER_COMMAND] == 0 and t[EFFECT + command * PER_COMMAND] != REFRESHES:
         return False
-    span = t.level[t.command[command, SCOPE], 1]
-    return s.entry[s.reg[OPENING], BANK] // span != bank // span
+    span = t[BANKS_BELOW + t[SCOPE + command * PER_COMMAND] * PER_LEVEL]
+    return s[BANK + s[OPENING] * PER_ENTRY] // span != bank // span
 
 
-@njit(cache=True)
+@inner
 def allowed(t, s, command, bank, bus):
     """Whether the command bus takes a command now, apart from timing."""
-    if bus != SHARED and t.command[command, BUS] != bus:
+    if bus != SHARED and t[BUS + command * PER_COMMAND] != bus:
         return False
-    if t.setting[EDGES] == 2 and not _edge_allows(t, s, command, bank):
-        wake_at(s, s.reg[CLOCK] + 1)
+    if t[EDGES] == 2 and not _edge_allows(t, s, command, bank):
+        wake_at(s, s[CLOCK] + 1)
         return False
-    return t.setting[SPLIT] == 0 or _opening_allows(t, s, command, bank)
+    if t[SPLIT] == 0:
+        return True
+    return _opening_allows(t, s, command, bank)
 
 
-@njit(cache=True)
+@inner
 def _candidate(t, s, queue, entry, bus):
     """Whether the next command of an entry may go now, timing and bus included."""
-    command, bank = s.entry[entry, CMD], s.entry[entry, BANK]
-    if bus != SHARED and t.command[command, BUS] != bus:
+    command, bank = s[CMD + entry * PER_ENTRY], s[BANK + entry * PER_ENTRY]
+    if bus != SHARED and t[BUS + command * PER_COMMAND] != bus:
         return False
-    if not is_ready(t, s, entry, s.reg[CLOCK]):
-        wake_at(s, s.entry[entry, READY])
+    if not is_ready(t, s, entry, s[CLOCK]):
+        wake_at(s, s[READY + entry * PER_ENTRY])
         return False
     if not allowed(t, s, command, bank, bus):
         return False
-    return queue == ACTIVATED or not closes_active(t, s, command, bank)
+    if queue == ACTIVATED:
+        return True
+    return not closes_active(t, s, command, bank)
 
 
-@njit(cache=True)
+@inner
+def _keeps_hit(t, s, entry, mark):
+    """Whether the next command would close a row that a marked request hits."""
+    if s[MARK + s[BANK + entry * PER_ENTRY] * PER_BANK] != mark:
+        return False
+    command = s[CMD + entry * PER_ENTRY]
+    return command != s[FINAL + entry * PER_ENTRY] and t[CLOSES + command * PER_COMMAND] != 0
+
+
+@inner
 def _in_order(t, s, queue, bus):
     """Oldest entry whose command may go; with marks, no row is closed for an entry younger than a hit on it."""
-    guard = t.setting[SCHEDULER] == FIRST_READY_ROW_HIT
-    s.reg[MARKS] += 1
-    mark, best = s.reg[MARKS], -1
-    entry = s.queue[queue, HEAD]
+    guard = t[SCHEDULER] == FIRST_READY_ROW_HIT
+    s[MARKS] += 1
+    mark, best = s[MARKS], -1
+    entry = s[HEAD + queue * PER_QUEUE]
     while entry >= 0:
         refresh_entry(t, s, entry)
-        bank = s.entry[entry, BANK]
-        hit = s.entry[entry, CMD] == s.entry[entry, FINAL]
-        if guard and hit:
-            s.bank[bank, MARK] = mark
-        kept = guard and not hit and t.command[s.entry[entry, CMD], CLOSES] and s.bank[bank, MARK] == mark
-        if not kept and _candidate(t, s, queue, entry, bus):
-            if queue != ACTIVATED:
-                return entry
-            if best < 0 or s.entry[entry, ID] < s.entry[best, ID]:
-                best = entry
-        entry = s.entry[entry, NEXT]
+        if guard and s[CMD + entry * PER_ENTRY] == s[FINAL + entry * PER_ENTRY]:
+            s[MARK + s[BANK + entry * PER_ENTRY] * PER_BANK] = mark
+        if not _keeps_hit(t, s, entry, mark):
+            if _candidate(t, s, queue, entry, bus):
+                if queue != ACTIVATED:
+                    return entry
+                if best < 0 or s[ID + entry * PER_ENTRY] < s[ID + best * PER_ENTRY]:
+                    best = entry
+        entry = s[NEXT + entry * PER_ENTRY]
     return best
 
 
-@njit(cache=True)
+@inner
 def _mark_hits(t, s, queue):
     """Mark the banks that a queued request hits."""
-    s.reg[MARKS] += 1
-    entry = s.queue[queue, HEAD]
+    s[MARKS] += 1
+    entry = s[HEAD + queue * PER_QUEUE]
     while entry >= 0:
         refresh_entry(t, s, entry)
-        if s.entry[entry, CMD] == s.entry[entry, FINAL]:
-            s.bank[s.entry[entry, BANK], MARK] = s.reg[MARKS]
-        entry = s.entry[entry, NEXT]
+        if s[CMD + entry * PER_ENTRY] == s[FINAL + entry * PER_ENTRY]:
+            s[MARK + s[BANK + entry * PER_ENTRY] * PER_BANK] = s[MARKS]
+        entry = s[NEXT + entry * PER_ENTRY]
 
 
-@njit(cache=True)
+@inner
+def _better(s, entry, best, hit):
+    """Whether an entry beats the best so far: hits before others, then the older one."""
+    if best < 0:
+        return True
+    best_hit = s[CMD + best * PER_ENTRY] == s[FINAL + best * PER_ENTRY]
+    if hit != best_hit:
+        return hit
+    return s[ID + entry * PER_ENTRY] < s[ID + best * PER_ENTRY]
+
+
+@inner
 def _hits_first(t, s, work, queue, bus):
     """Row hits first, nobody starves; see hit_first in hwsim/dram/policies/schedulers.py."""
-    head = s.queue[queue, HEAD]
+    head = s[HEAD + queue * PER_QUEUE]
     if head < 0:
         return -1
     _mark_hits(t, s, queue)
-    due = work[s.entry[head, ID], ARRIVE] + t.setting[PATIENCE] + 1
-    starved = s.reg[CLOCK] >= due
-    if not starved:
+    due, closed_bank = work[s[ID + head * PER_ENTRY], ARRIVE] + t[PATIENCE] + 1, -1
+    if s[CLOCK] < due:
         wake_at(s, due)
-    elif _candidate(t, s, queue, head, bus):
-        return head
-    other, entry = -1, head
-    hit_found = -1
+    else:
+        if _candidate(t, s, queue, head, bus):
+            return head
+        closed_bank = s[BANK + head * PER_ENTRY]
+    entry, best = head, -1
     while entry >= 0:
-        bank = s.entry[entry, BANK]
-        hit = s.entry[entry, CMD] == s.entry[entry, FINAL]
-        kept = t.command[s.entry[entry, CMD], CLOSES] and not hit and s.bank[bank, MARK] == s.reg[MARKS]
-        if not kept and not (starved and bank == s.entry[head, BANK]) and _candidate(t, s, queue, entry, bus):
-            if hit and (hit_found < 0 or s.entry[entry, ID] < s.entry[hit_found, ID]):
-                hit_found = entry
-                if queue != ACTIVATED:
-                    break
-            elif not hit and (other < 0 or s.entry[entry, ID] < s.entry[other, ID]):
-                other = entry
-        entry = s.entry[entry, NEXT]
-    return hit_found if hit_found >= 0 else other
+        if s[BANK + entry * PER_ENTRY] != closed_bank and not _keeps_hit(t, s, entry, s[MARKS]):
+            if _candidate(t, s, queue, entry, bus):
+                hit = s[CMD + entry * PER_ENTRY] == s[FINAL + entry * PER_ENTRY]
+                if _better(s, entry, best, hit):
+                    best = entry
+                if hit and queue != ACTIVATED:
+                    return entry
+        entry = s[NEXT + entry * PER_ENTRY]
+    return best
 
 
-@njit(cache=True)
-def _scan(t, s, work, queue, bus):
-    """Best entry of a queue on a bus by the scheduler, -1 if none may go."""
-    scheduler = t.setting[SCHEDULER]
-    if scheduler == HIT_FIRST:
-        return _hits_first(t, s, work, queue, bus)
-    if scheduler == FCFS:
-        head = s.queue[queue, HEAD]
-        if head >= 0:
-            refresh_entry(t, s, head)
-            if _candidate(t, s, queue, head, bus):
-                return head
+@inner
+def _head_only(t, s, queue, bus):
+    """The oldest, if its command may go."""
+    head = s[HEAD + queue * PER_QUEUE]
+    if head < 0:
         return -1
-    return _in_order(t, s, queue, bus)
+    refresh_entry(t, s, head)
+    return head if _candidate(t, s, queue, head, bus) else -1
 
 
-@njit(cache=True)
+@inner
 def best_of(t, s, work, queue, bus):
     """Best entry of a queue whose command may go now; -1 if none. Skips queues known to have nothing yet."""
     column = WAKE_OTHER if bus == ROW_BUS else WAKE_COLUMN
-    clock = s.reg[CLOCK]
-    if s.queue[queue, column] > clock:
-        wake_at(s, s.queue[queue, column])
+    clock = s[CLOCK]
+    if s[column + queue * PER_QUEUE] > clock:
+        wake_at(s, s[column + queue * PER_QUEUE])
         return -1
-    before = s.reg[EARLIEST]
-    s.reg[EARLIEST] = FAR
-    entry = _scan(t, s, work, queue, bus)
+    before = s[EARLIEST]
+    s[EARLIEST] = FAR
+    if t[SCHEDULER] == HIT_FIRST:
+        entry = _hits_first(t, s, work, queue, bus)
+    elif t[SCHEDULER] == FCFS:
+        entry = _head_only(t, s, queue, bus)
+    else:
+        entry = _in_order(t, s, queue, bus)
     if entry < 0:
-        s.queue[queue, column] = s.reg[EARLIEST]
+        s[column + queue * PER_QUEUE] = s[EARLIEST]
     wake_at(s, before)
     return entry
 
 
-@njit(cache=True)
+@inner
 def priority_ready(t, s, bus):
     """Next command of the oldest maintenance request, or -1 if it may not go now."""
-    head = s.reg[PRIORITY_HEAD]
-    if head == s.reg[PRIORITY_TAIL]:
+    head = s[PRIORITY_HEAD]
+    if head == s[PRIORITY_TAIL]:
         return -1
-    final, bank = s.priority[head % RING, 0], s.priority[head % RING, 1]
+    final, bank = s[PRIORITY + (head % RING) * 2], s[PRIORITY + (head % RING) * 2 + 1]
     command = maintenance_command(t, s, final, bank)
-    if bus != SHARED and t.command[command, BUS] != bus:
+    if bus != SHARED and t[BUS + command * PER_COMMAND] != bus:
         return -1
     at = ready_at(t, s, command, bank)
-    if at > s.reg[CLOCK]:
+    if at > s[CLOCK]:
         wake_at(s, at)
         return -1
     if closes_active(t, s, command, bank) or not allowed(t, s, command, bank, bus):

@@ -3,9 +3,9 @@
 # pyright: basic
 from __future__ import annotations
 
-from numba import njit
-
+from hwsim.dram._kernels.jit import inner
 from hwsim.dram._kernels.layout import (
+    BANKS_BELOW,
     BEGINS,
     CHANGES,
     CLOSES,
@@ -14,131 +14,153 @@ from hwsim.dram._kernels.layout import (
     LAST_LEVEL,
     LATENCY,
     LEVEL,
+    MAX_COMMANDS,
+    MAX_DEPTH,
+    MAX_LEVELS,
+    MAX_WINDOWS,
+    NODE,
+    NODES_BEFORE,
+    NODES_PER_PARENT,
     OPEN,
     OPENS,
+    PAST,
+    PER_BANK,
+    PER_COMMAND,
+    PER_LEVEL,
+    PER_QUEUE,
+    PER_RULE,
     QUEUES,
+    READY_AT,
+    RULE_START,
     SCOPE,
     SIBLING,
     SLOT,
     WAKE_COLUMN,
     WAKE_OTHER,
     WINDOW,
-)  # fmt: skip
+)
 
 
-@njit(cache=True)
+@inner
 def wide_ready_at(t, s, command, bank):
     """First tick for a command that addresses more than one bank."""
-    scope, at = t.command[command, SCOPE], 0
-    levels = t.setting[LAST_LEVEL] + 1
-    span = t.level[scope, 1]
+    scope, at = t[SCOPE + command * PER_COMMAND], 0
+    levels = t[LAST_LEVEL] + 1
+    span = t[BANKS_BELOW + scope * PER_LEVEL]
     low = bank // span * span
     for level in range(levels):
         if level <= scope:
-            at = max(at, s.ready[t.node[bank, level], command])
+            at = max(at, s[READY_AT + t[NODE + bank * MAX_LEVELS + level] * MAX_COMMANDS + command])
         else:
-            for node in range(t.node[low, level], t.node[low + span - 1, level] + 1):
-                at = max(at, s.ready[node, command])
+            for node in range(t[NODE + low * MAX_LEVELS + level], t[NODE + (low + span - 1) * MAX_LEVELS + level] + 1):
+                at = max(at, s[READY_AT + node * MAX_COMMANDS + command])
     return at
 
 
-@njit(cache=True)
+@inner
+def _node_ready(t, s, command, place):
+    """When a command may go at one node of a bank's path; ``place`` is where the node is stated."""
+    return s[READY_AT + t[place] * MAX_COMMANDS + command]
+
+
+@inner
 def ready_at(t, s, command, bank):
     """First tick at which timing allows a command to a bank."""
-    levels = t.setting[LAST_LEVEL] + 1
-    if t.command[command, SCOPE] < levels - 1:
+    if t[SCOPE + command * PER_COMMAND] < t[LAST_LEVEL]:
         return wide_ready_at(t, s, command, bank)
-    at = 0
-    for level in range(levels):
-        at = max(at, s.ready[t.node[bank, level], command])
-    return at
+    place = NODE + bank * MAX_LEVELS
+    high = max(_node_ready(t, s, command, place), _node_ready(t, s, command, place + 1))
+    middle = max(_node_ready(t, s, command, place + 2), _node_ready(t, s, command, place + 3))
+    low = max(_node_ready(t, s, command, place + 4), _node_ready(t, s, command, place + 5))
+    return max(high, max(middle, low))
 
 
-@njit(cache=True)
-def _remember(s, node, slot, window, clock):
+@inner
+def _remember(s, place, window, clock):
     """Shift a command into the history of a node."""
-    for index in range(window - 1, 0, -1):
-        s.past[node, slot, index] = s.past[node, slot, index - 1]
-    s.past[node, slot, 0] = clock
+    for index in range(place + window - 1, place, -1):
+        s[index] = s[index - 1]
+    s[place] = clock
 
 
-@njit(cache=True)
+@inner
 def _bind(t, s, rule, node, clock):
     """Apply one constraint at one node."""
-    past, window = clock, t.rule[rule, WINDOW]
+    past, window = clock, t[WINDOW + rule * PER_RULE]
     if window > 1:
-        _remember(s, node, t.rule[rule, SLOT], window, clock)
-        past = s.past[node, t.rule[rule, SLOT], window - 1]
+        place = PAST + (node * MAX_WINDOWS + t[SLOT + rule * PER_RULE]) * MAX_DEPTH
+        _remember(s, place, window, clock)
+        past = s[place + window - 1]
         if past < 0:
             return
-    at, following = past + t.rule[rule, LATENCY], t.rule[rule, FOLLOWING]
-    if at > s.ready[node, following]:
-        s.ready[node, following] = at
+    place = READY_AT + node * MAX_COMMANDS + t[FOLLOWING + rule * PER_RULE]
+    s[place] = max(s[place], past + t[LATENCY + rule * PER_RULE])
 
 
-@njit(cache=True)
+@inner
 def _bind_siblings(t, s, rule, bank, clock):
     """Apply one constraint at the other nodes below the same parent."""
-    level, following = t.rule[rule, LEVEL], t.rule[rule, FOLLOWING]
-    own, base, count = t.node[bank, level], t.level[level, 0], t.level[level, 2]
+    level, at = t[LEVEL + rule * PER_RULE], clock + t[LATENCY + rule * PER_RULE]
+    base, count = t[NODES_BEFORE + level * PER_LEVEL], t[NODES_PER_PARENT + level * PER_LEVEL]
+    own = t[NODE + bank * MAX_LEVELS + level]
     first = base + (own - base) // count * count
-    at = clock + t.rule[rule, LATENCY]
     for node in range(first, first + count):
-        if node != own and at > s.ready[node, following]:
-            s.ready[node, following] = at
+        if node != own:
+            place = READY_AT + node * MAX_COMMANDS + t[FOLLOWING + rule * PER_RULE]
+            s[place] = max(s[place], at)
 
 
-@njit(cache=True)
+@inner
 def _wide_timing(t, s, command, bank, clock):
     """Constraints after a command that addresses more than one bank."""
-    span = t.level[t.command[command, SCOPE], 1]
+    span = t[BANKS_BELOW + t[SCOPE + command * PER_COMMAND] * PER_LEVEL]
     low = bank // span * span
-    for index in range(t.rule_start[command], t.rule_start[command + 1]):
-        level = t.rule[index, LEVEL]
-        if t.rule[index, SIBLING]:
+    for index in range(t[RULE_START + command], t[RULE_START + command + 1]):
+        level = t[LEVEL + index * PER_RULE]
+        if t[SIBLING + index * PER_RULE] != 0:
             _bind_siblings(t, s, index, bank, clock)
             continue
-        for node in range(t.node[low, level], t.node[low + span - 1, level] + 1):
+        for node in range(t[NODE + low * MAX_LEVELS + level], t[NODE + (low + span - 1) * MAX_LEVELS + level] + 1):
             _bind(t, s, index, node, clock)
 
 
-@njit(cache=True)
+@inner
 def issue_timing(t, s, command, bank, clock):
     """Constraints that follow from a command."""
-    if t.command[command, SCOPE] < t.setting[LAST_LEVEL]:
+    if t[SCOPE + command * PER_COMMAND] < t[LAST_LEVEL]:
         _wide_timing(t, s, command, bank, clock)
         return
-    for index in range(t.rule_start[command], t.rule_start[command + 1]):
-        if t.rule[index, SIBLING]:
+    for index in range(t[RULE_START + command], t[RULE_START + command + 1]):
+        if t[SIBLING + index * PER_RULE] != 0:
             _bind_siblings(t, s, index, bank, clock)
         else:
-            _bind(t, s, index, t.node[bank, t.rule[index, LEVEL]], clock)
+            _bind(t, s, index, t[NODE + bank * MAX_LEVELS + t[LEVEL + index * PER_RULE]], clock)
 
 
-@njit(cache=True)
+@inner
 def wake_queues(s):
     """Something changed that queued requests may have waited for."""
     for queue in range(QUEUES):
-        s.queue[queue, WAKE_COLUMN] = 0
-        s.queue[queue, WAKE_OTHER] = 0
+        s[WAKE_COLUMN + queue * PER_QUEUE] = 0
+        s[WAKE_OTHER + queue * PER_QUEUE] = 0
 
 
-@njit(cache=True)
+@inner
 def issue_rows(t, s, command, bank, row):
     """Open and closed rows after a command."""
-    effect = t.command[command, EFFECT]
+    effect = t[EFFECT + command * PER_COMMAND]
     if effect == OPENS:
-        s.bank[bank, OPEN] = row
-        s.bank[bank, CHANGES] += 1
+        s[OPEN + bank * PER_BANK] = row
+        s[CHANGES + bank * PER_BANK] += 1
     elif effect == BEGINS:
-        s.bank[bank, OPEN] = -2
-        s.bank[bank, CHANGES] += 1
-    elif t.command[command, CLOSES]:
-        span = t.level[t.command[command, SCOPE], 1]
+        s[OPEN + bank * PER_BANK] = -2
+        s[CHANGES + bank * PER_BANK] += 1
+    elif t[CLOSES + command * PER_COMMAND] != 0:
+        span = t[BANKS_BELOW + t[SCOPE + command * PER_COMMAND] * PER_LEVEL]
         low = bank // span * span
         for closed in range(low, low + span):
-            s.bank[closed, OPEN] = -1
-            s.bank[closed, CHANGES] += 1
+            s[OPEN + closed * PER_BANK] = -1
+            s[CHANGES + closed * PER_BANK] += 1
     else:
         return
     wake_queues(s)

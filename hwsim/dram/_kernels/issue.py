@@ -3,9 +3,8 @@
 # pyright: basic
 from __future__ import annotations
 
-from numba import njit
-
 from hwsim.dram._kernels.device import issue_rows, issue_timing, ready_at, wake_queues
+from hwsim.dram._kernels.jit import inner
 from hwsim.dram._kernels.layout import (
     ACCESSES,
     ACT,
@@ -14,17 +13,21 @@ from hwsim.dram._kernels.layout import (
     ASKED,
     BANK,
     BANKS,
+    BANKS_BELOW,
     CAP,
     CAPPED_ROWS,
     CHANGES,
     CLOCK,
     CLOSED_ROWS,
     CLOSES,
+    CLOSING,
     CMD,
     CONFLICTS,
+    COUNT,
     COUNTED,
     DEPART,
     DONE,
+    EFFECT,
     FAITHFUL,
     FINAL,
     HEAD,
@@ -33,13 +36,22 @@ from hwsim.dram._kernels.layout import (
     ISSUED,
     LAST_ISSUE,
     LENGTH,
+    LOG,
     LOGGED,
     LOGGING,
+    LOG_COLUMNS,
     MISSES,
     NEXT,
     OPEN,
     OPEN_ROWS,
+    PENDING,
     PENDING_TAIL,
+    PER_BANK,
+    PER_COMMAND,
+    PER_ENTRY,
+    PER_LEVEL,
+    PER_QUEUE,
+    PRIORITY,
     PRIORITY_HEAD,
     PRIORITY_TAIL,
     QUEUES,
@@ -58,162 +70,161 @@ from hwsim.dram._kernels.layout import (
     WR,
     WRA,
     WRITE,
-)  # fmt: skip
+)
 from hwsim.dram._kernels.queues import append, is_column, release, unlink
 
 
-@njit(cache=True)
+@inner
 def send(t, s, command, bank, row, column):
     """A command to the device, with the log."""
-    clock = s.reg[CLOCK]
+    clock = s[CLOCK]
     issue_timing(t, s, command, bank, clock)
     issue_rows(t, s, command, bank, row)
-    s.count[command] += 1
-    s.reg[LAST_ISSUE] = clock
-    s.reg[ISSUED] += 1
-    if t.setting[LOGGING]:
-        at = s.reg[LOGGED]
-        s.log[at, 0], s.log[at, 1], s.log[at, 2] = clock, command, bank
-        s.log[at, 3], s.log[at, 4] = row, column
-        s.reg[LOGGED] += 1
-    if t.setting[ROW_POLICY] == CAPPED_ROWS:
+    s[COUNT + command] += 1
+    s[LAST_ISSUE] = clock
+    s[ISSUED] += 1
+    if t[LOGGING] != 0:
+        place = LOG + s[LOGGED] * LOG_COLUMNS
+        s[place], s[place + 1], s[place + 2], s[place + 3], s[place + 4] = clock, command, bank, row, column
+        s[LOGGED] += 1
+    if t[ROW_POLICY] == CAPPED_ROWS:
         _count_access(t, s, command, bank)
 
 
-@njit(cache=True)
+@inner
 def _count_access(t, s, command, bank):
     """Accesses since a row was opened."""
-    if t.command[command, CLOSES]:
-        span = t.level[t.command[command, SCOPE], 1]
+    if t[CLOSES + command * PER_COMMAND] != 0:
+        span = t[BANKS_BELOW + t[SCOPE + command * PER_COMMAND] * PER_LEVEL]
         low = bank // span * span
         for other in range(low, low + span):
-            s.bank[other, ACCESSES], s.bank[other, ASKED] = 0, 0
-    elif command == t.named[RD] or command == t.named[WR]:
-        s.bank[bank, ACCESSES] += 1
+            s[ACCESSES + other * PER_BANK], s[ASKED + other * PER_BANK] = 0, 0
+    elif command == t[RD] or command == t[WR]:
+        s[ACCESSES + bank * PER_BANK] += 1
 
 
-@njit(cache=True)
+@inner
 def send_entry(t, s, work, entry):
     """The next command of an entry to the device."""
-    command = s.entry[entry, CMD]
-    closes_only = t.command[command, CLOSES] and not is_column(t, command)
-    row = -1 if closes_only else s.entry[entry, ROW]
-    column = work[s.entry[entry, ID], WORK_COLUMN] if is_column(t, command) else -1
-    send(t, s, command, s.entry[entry, BANK], row, column)
+    command = s[CMD + entry * PER_ENTRY]
+    closes_only = t[EFFECT + command * PER_COMMAND] == CLOSING
+    row = -1 if closes_only else s[ROW + entry * PER_ENTRY]
+    column = work[s[ID + entry * PER_ENTRY], WORK_COLUMN] if is_column(t, command) else -1
+    send(t, s, command, s[BANK + entry * PER_ENTRY], row, column)
 
 
-@njit(cache=True)
+@inner
 def count_row(s, entry):
     """Row hit, miss or conflict, once per request."""
-    if s.entry[entry, COUNTED]:
+    if s[COUNTED + entry * PER_ENTRY] != 0:
         return
-    s.entry[entry, COUNTED] = 1
-    row = s.bank[s.entry[entry, BANK], OPEN]
-    if row == s.entry[entry, ROW]:
-        s.reg[HITS] += 1
+    s[COUNTED + entry * PER_ENTRY] = 1
+    row = s[OPEN + s[BANK + entry * PER_ENTRY] * PER_BANK]
+    if row == s[ROW + entry * PER_ENTRY]:
+        s[HITS] += 1
     elif row >= 0:
-        s.reg[CONFLICTS] += 1
+        s[CONFLICTS] += 1
     else:
-        s.reg[MISSES] += 1
+        s[MISSES] += 1
 
 
-@njit(cache=True)
+@inner
 def _others_want_row(s, entry):
     """Whether another queued request wants the same row."""
     for queue in range(QUEUES):
-        other = s.queue[queue, HEAD]
+        other = s[HEAD + queue * PER_QUEUE]
         while other >= 0:
-            same = s.entry[other, BANK] == s.entry[entry, BANK] and s.entry[other, ROW] == s.entry[entry, ROW]
+            same = s[BANK + other * PER_ENTRY] == s[BANK + entry * PER_ENTRY] and s[ROW + other * PER_ENTRY] == s[ROW + entry * PER_ENTRY]
             if same and other != entry:
                 return True
-            other = s.entry[other, NEXT]
+            other = s[NEXT + other * PER_ENTRY]
     return False
 
 
-@njit(cache=True)
+@inner
 def _precharge_allowed(t, s, entry):
     """Whether the row policy wants an automatic precharge."""
-    if t.setting[ROW_POLICY] == CLOSED_ROWS:
+    if t[ROW_POLICY] == CLOSED_ROWS:
         return not _others_want_row(s, entry)
-    bank = s.entry[entry, BANK]
-    if s.bank[bank, ACCESSES] < t.setting[CAP]:
+    bank = s[BANK + entry * PER_ENTRY]
+    if s[ACCESSES + bank * PER_BANK] < t[CAP]:
         return False
-    if t.setting[FAITHFUL]:
+    if t[FAITHFUL] != 0:
         return True
-    other = s.queue[ACTIVATED, HEAD]
+    other = s[HEAD + ACTIVATED * PER_QUEUE]
     while other >= 0:
-        if other != entry and s.entry[other, BANK] == bank:
+        if other != entry and s[BANK + other * PER_ENTRY] == bank:
             return False
-        other = s.entry[other, NEXT]
+        other = s[NEXT + other * PER_ENTRY]
     return True
 
 
-@njit(cache=True)
+@inner
 def upgrade(t, s, entry):
     """Turn a read or write into one with automatic precharge, if the row policy wants it and timing allows it."""
-    if t.setting[ROW_POLICY] == OPEN_ROWS:
+    if t[ROW_POLICY] == OPEN_ROWS:
         return
-    command, closing = s.entry[entry, CMD], -1
-    if command == t.named[RD]:
-        closing = t.named[RDA]
-    elif command == t.named[WR]:
-        closing = t.named[WRA]
+    command, closing = s[CMD + entry * PER_ENTRY], -1
+    if command == t[RD]:
+        closing = t[RDA]
+    elif command == t[WR]:
+        closing = t[WRA]
     if closing < 0 or not _precharge_allowed(t, s, entry):
         return
-    if ready_at(t, s, closing, s.entry[entry, BANK]) <= s.reg[CLOCK]:
-        s.entry[entry, CMD] = closing
-        s.entry[entry, FINAL] = closing
+    if ready_at(t, s, closing, s[BANK + entry * PER_ENTRY]) <= s[CLOCK]:
+        s[CMD + entry * PER_ENTRY] = closing
+        s[FINAL + entry * PER_ENTRY] = closing
 
 
-@njit(cache=True)
+@inner
 def _retire(t, s, work, queue, entry):
     """The last command of a request was issued."""
     unlink(s, queue, entry)
-    s.queue[queue, WAKE_COLUMN] = 0
-    s.queue[queue, WAKE_OTHER] = 0
+    s[WAKE_COLUMN + queue * PER_QUEUE] = 0
+    s[WAKE_OTHER + queue * PER_QUEUE] = 0
     if queue == ACTIVATED:
-        s.bank[s.entry[entry, BANK], ACTIVE] -= 1
+        s[ACTIVE + s[BANK + entry * PER_ENTRY] * PER_BANK] -= 1
         wake_queues(s)
-    request, clock = s.entry[entry, ID], s.reg[CLOCK]
-    if work[request, WRITE]:
+    request, clock = s[ID + entry * PER_ENTRY], s[CLOCK]
+    if work[request, WRITE] != 0:
         work[request, DEPART] = clock
-        s.reg[DONE] += 1
+        s[DONE] += 1
     else:
-        tail = s.reg[PENDING_TAIL] % RING
-        s.pending[tail, 0], s.pending[tail, 1] = request, clock + t.setting[READ_LATENCY]
-        s.reg[PENDING_TAIL] += 1
+        tail = s[PENDING_TAIL] % RING
+        s[PENDING + tail * 2], s[PENDING + tail * 2 + 1] = request, clock + t[READ_LATENCY]
+        s[PENDING_TAIL] += 1
     release(s, entry)
 
 
-@njit(cache=True)
+@inner
 def _promote(t, s, queue, entry):
     """A row was opened for a request."""
-    full = s.queue[ACTIVATED, LENGTH] >= t.setting[BANKS]
-    if full or (queue == ACTIVATED and not t.setting[FAITHFUL]):
+    full = s[LENGTH + ACTIVATED * PER_QUEUE] >= t[BANKS]
+    if full or (queue == ACTIVATED and not t[FAITHFUL]):
         return
     unlink(s, queue, entry)
     activate(s, entry)
 
 
-@njit(cache=True)
+@inner
 def activate(s, entry):
     """Put an entry among the activated ones."""
     append(s, ACTIVATED, entry)
-    s.entry[entry, VERSION] = s.bank[s.entry[entry, BANK], CHANGES] - 1
-    s.bank[s.entry[entry, BANK], ACTIVE] += 1
+    s[VERSION + entry * PER_ENTRY] = s[CHANGES + s[BANK + entry * PER_ENTRY] * PER_BANK] - 1
+    s[ACTIVE + s[BANK + entry * PER_ENTRY] * PER_BANK] += 1
 
 
-@njit(cache=True)
+@inner
 def advance(t, s, work, queue, entry):
     """Move a request on after its command."""
-    command = s.entry[entry, CMD]
-    if command == s.entry[entry, FINAL]:
+    command = s[CMD + entry * PER_ENTRY]
+    if command == s[FINAL + entry * PER_ENTRY]:
         _retire(t, s, work, queue, entry)
-    elif command == t.named[ACT]:
+    elif command == t[ACT]:
         _promote(t, s, queue, entry)
 
 
-@njit(cache=True)
+@inner
 def carry_out(t, s, work, queue, entry):
     """Issue the next command of an entry and move it on."""
     upgrade(t, s, entry)
@@ -222,22 +233,22 @@ def carry_out(t, s, work, queue, entry):
     advance(t, s, work, queue, entry)
 
 
-@njit(cache=True)
+@inner
 def maintain(s, command, bank):
     """Queue a maintenance command."""
-    if s.reg[PRIORITY_TAIL] - s.reg[PRIORITY_HEAD] >= RING:
-        s.reg[STALLED] = 1
+    if s[PRIORITY_TAIL] - s[PRIORITY_HEAD] >= RING:
+        s[STALLED] = 1
         return
-    tail = s.reg[PRIORITY_TAIL] % RING
-    s.priority[tail, 0], s.priority[tail, 1] = command, bank
-    s.reg[PRIORITY_TAIL] += 1
+    tail = s[PRIORITY_TAIL] % RING
+    s[PRIORITY + tail * 2], s[PRIORITY + tail * 2 + 1] = command, bank
+    s[PRIORITY_TAIL] += 1
 
 
-@njit(cache=True)
+@inner
 def carry_out_maintenance(t, s, command):
     """Issue the next command of the oldest maintenance request."""
-    head = s.reg[PRIORITY_HEAD] % RING
-    send(t, s, command, s.priority[head, 1], -1, -1)
-    if command == s.priority[head, 0]:
-        s.reg[PRIORITY_HEAD] += 1
+    head = s[PRIORITY_HEAD] % RING
+    send(t, s, command, s[PRIORITY + head * 2 + 1], -1, -1)
+    if command == s[PRIORITY + head * 2]:
+        s[PRIORITY_HEAD] += 1
         wake_queues(s)

@@ -3,10 +3,9 @@
 # pyright: basic
 from __future__ import annotations
 
-from numba import njit
-
 from hwsim.dram._kernels.buses import shared_tick, split_activate_tick, split_tick
 from hwsim.dram._kernels.choose import wake_at
+from hwsim.dram._kernels.jit import entry_point, inner
 from hwsim.dram._kernels.layout import (
     ARRIVE,
     BANK,
@@ -28,19 +27,23 @@ from hwsim.dram._kernels.layout import (
     LENGTH,
     LIMIT,
     LINE,
+    LOGGED,
     LOG_FULL,
     LOG_ROWS,
-    LOGGED,
     MERGED,
     NEXT,
     OFFERED,
+    PENDING,
     PENDING_HEAD,
     PENDING_TAIL,
+    PER_BANK,
+    PER_ENTRY,
+    PER_QUEUE,
     PRIORITY_HEAD,
     PRIORITY_TAIL,
     RD,
-    READ_DEPTH,
     READS,
+    READ_DEPTH,
     REQUESTS,
     RING,
     ROW,
@@ -54,134 +57,133 @@ from hwsim.dram._kernels.layout import (
     WORK_ROW,
     WR,
     WRITE,
-    WRITE_DEPTH,
     WRITES,
-)  # fmt: skip
+    WRITE_DEPTH,
+)
 from hwsim.dram._kernels.queues import append, holds_line
 from hwsim.dram._kernels.refresh import ask_for_precharges, refresh_tick
 
 
-@njit(cache=True)
+@inner
 def _enqueue(t, s, work, request, queue):
     """Take a free entry for a request."""
-    entry = s.reg[FREE]
-    s.reg[FREE] = s.entry[entry, NEXT]
+    entry = s[FREE]
+    s[FREE] = s[NEXT + entry * PER_ENTRY]
     bank = work[request, WORK_BANK]
-    s.entry[entry, ID], s.entry[entry, BANK], s.entry[entry, ROW] = request, bank, work[request, WORK_ROW]
-    s.entry[entry, FINAL] = t.named[WR] if queue == WRITES else t.named[RD]
-    s.entry[entry, VERSION] = s.bank[bank, CHANGES] - 1
-    s.entry[entry, COUNTED] = 0
+    s[ID + entry * PER_ENTRY], s[BANK + entry * PER_ENTRY], s[ROW + entry * PER_ENTRY] = request, bank, work[request, WORK_ROW]
+    s[FINAL + entry * PER_ENTRY] = t[WR] if queue == WRITES else t[RD]
+    s[VERSION + entry * PER_ENTRY] = s[CHANGES + bank * PER_BANK] - 1
+    s[COUNTED + entry * PER_ENTRY] = 0
     append(s, queue, entry)
 
 
-@njit(cache=True)
+@inner
 def _offer(t, s, work, request):
     """Offer a request to its queue; False when that is full."""
-    clock, write = s.reg[CLOCK], work[request, WRITE]
-    if s.queue[WRITES, LENGTH] > 0 and holds_line(s, work, WRITES, work[request, LINE]):
+    clock, write = s[CLOCK], work[request, WRITE]
+    if s[LENGTH + WRITES * PER_QUEUE] > 0 and holds_line(s, work, WRITES, work[request, LINE]):
         work[request, ARRIVE] = clock
-        if write:
+        if write != 0:
             work[request, DEPART] = clock
-            s.reg[MERGED] += 1
-            s.reg[DONE] += 1
+            s[MERGED] += 1
+            s[DONE] += 1
         else:
-            tail = s.reg[PENDING_TAIL] % RING
-            s.pending[tail, 0], s.pending[tail, 1] = request, clock + 1
-            s.reg[PENDING_TAIL] += 1
-            s.reg[FORWARDED] += 1
+            tail = s[PENDING_TAIL] % RING
+            s[PENDING + tail * 2], s[PENDING + tail * 2 + 1] = request, clock + 1
+            s[PENDING_TAIL] += 1
+            s[FORWARDED] += 1
         return True
     queue = WRITES if write else READS
-    if s.queue[queue, LENGTH] >= (t.setting[WRITE_DEPTH] if write else t.setting[READ_DEPTH]):
+    if s[LENGTH + queue * PER_QUEUE] >= (t[WRITE_DEPTH] if write else t[READ_DEPTH]):
         return False
     work[request, ARRIVE] = clock
     _enqueue(t, s, work, request, queue)
     return True
 
 
-@njit(cache=True)
+@inner
 def _offer_next(t, s, work):
     """Offer the next request if it is due, and note when the one after it is."""
-    count = t.setting[REQUESTS]
-    if s.reg[OFFERED] < count:
-        time = work[s.reg[OFFERED], TIME]
-        due = s.reg[DONE] == s.reg[OFFERED] if time < 0 else s.reg[CLOCK] >= time
+    count = t[REQUESTS]
+    if s[OFFERED] < count:
+        time = work[s[OFFERED], TIME]
+        due = s[CLOCK] >= time
+        if time < 0:
+            due = s[DONE] == s[OFFERED]
         if not due:
             if time >= 0:
                 wake_at(s, time + 1)
             return
-        if not _offer(t, s, work, s.reg[OFFERED]):
+        if not _offer(t, s, work, s[OFFERED]):
             return
-        s.reg[OFFERED] += 1
-        s.reg[LAST_ISSUE] = s.reg[CLOCK]
-    if s.reg[OFFERED] < count and work[s.reg[OFFERED], TIME] >= 0:
-        wake_at(s, max(work[s.reg[OFFERED], TIME], s.reg[CLOCK] + 1) + 1)
+        s[OFFERED] += 1
+        s[LAST_ISSUE] = s[CLOCK]
+    if s[OFFERED] < count and work[s[OFFERED], TIME] >= 0:
+        wake_at(s, max(work[s[OFFERED], TIME], s[CLOCK] + 1) + 1)
 
 
-@njit(cache=True)
+@inner
 def _complete(t, s, work):
     """Reads whose data have arrived."""
-    while s.reg[PENDING_HEAD] != s.reg[PENDING_TAIL]:
-        head = s.reg[PENDING_HEAD] % RING
-        if s.pending[head, 1] > s.reg[CLOCK]:
+    while s[PENDING_HEAD] != s[PENDING_TAIL]:
+        head = s[PENDING_HEAD] % RING
+        if s[PENDING + head * 2 + 1] > s[CLOCK]:
             return
-        work[s.pending[head, 0], DEPART] = s.pending[head, 1]
-        s.reg[DONE] += 1
-        s.reg[PENDING_HEAD] += 1
+        work[s[PENDING + head * 2], DEPART] = s[PENDING + head * 2 + 1]
+        s[DONE] += 1
+        s[PENDING_HEAD] += 1
 
 
-@njit(cache=True)
+@inner
 def _tick(t, s, work):
     """Everything of one tick after the clock advanced."""
     _complete(t, s, work)
     refresh_tick(t, s)
-    if t.setting[ROW_POLICY] == CAPPED_ROWS:
+    if t[ROW_POLICY] == CAPPED_ROWS:
         ask_for_precharges(t, s)
-    kind = t.setting[SPLIT]
-    if kind == 0:
-        if t.setting[TWO_BUSES]:
-            split_tick(t, s, work)
-        else:
-            shared_tick(t, s, work)
-    else:
+    if t[SPLIT] != 0:
         split_activate_tick(t, s, work)
+    elif t[TWO_BUSES] != 0:
+        split_tick(t, s, work)
+    else:
+        shared_tick(t, s, work)
 
 
-@njit(cache=True)
+@inner
 def _next_clock(t, s, work, issued):
     """The next tick at which something can happen, minus one."""
-    clock = s.reg[CLOCK]
+    clock = s[CLOCK]
     if issued:
         return clock
-    if s.reg[PENDING_HEAD] != s.reg[PENDING_TAIL]:
-        waits = s.reg[OFFERED] == t.setting[REQUESTS] or work[s.reg[OFFERED], TIME] < 0
+    if s[PENDING_HEAD] != s[PENDING_TAIL]:
+        waits = s[OFFERED] == t[REQUESTS] or work[s[OFFERED], TIME] < 0
         if waits:
-            wake_at(s, s.pending[s.reg[PENDING_HEAD] % RING, 1])
-    elif s.reg[OFFERED] < t.setting[REQUESTS] and s.reg[DONE] == s.reg[OFFERED] and work[s.reg[OFFERED], TIME] < 0:
+            wake_at(s, s[PENDING + (s[PENDING_HEAD] % RING) * 2 + 1])
+    elif s[OFFERED] < t[REQUESTS] and s[DONE] == s[OFFERED] and work[s[OFFERED], TIME] < 0:
         return clock
-    return max(s.reg[EARLIEST], clock + 1) - 1
+    return max(s[EARLIEST], clock + 1) - 1
 
 
-@njit(cache=True)
-def run(tables, state, work):
+@entry_point
+def run(t, s, work):
     """Play until all requests are complete, the log is full, or nothing moves any more."""
-    t, s = tables[0], state[0]
-    while s.reg[DONE] < t.setting[REQUESTS]:
-        if s.reg[LOGGED] + 4 > LOG_ROWS:
+    while s[DONE] < t[REQUESTS]:
+        if s[LOGGED] + 4 > LOG_ROWS:
             return LOG_FULL
-        if s.reg[CLOCK] >= t.setting[LIMIT]:
+        if s[CLOCK] >= t[LIMIT]:
             break
-        s.reg[EARLIEST] = FAR
+        s[EARLIEST] = FAR
         _offer_next(t, s, work)
-        before = s.reg[ISSUED]
-        s.reg[CLOCK] += 1
+        before = s[ISSUED]
+        s[CLOCK] += 1
         _tick(t, s, work)
-        if s.reg[DONE] == t.setting[REQUESTS]:
+        if s[DONE] == t[REQUESTS]:
             break
-        following = min(_next_clock(t, s, work, s.reg[ISSUED] > before), t.setting[LIMIT])
-        stuck_at = s.reg[LAST_ISSUE] + t.setting[WATCHDOG] + 1
-        waiting = s.reg[OFFERED] > s.reg[DONE] or s.reg[PRIORITY_HEAD] != s.reg[PRIORITY_TAIL]
+        following = min(_next_clock(t, s, work, s[ISSUED] > before), t[LIMIT])
+        stuck_at = s[LAST_ISSUE] + t[WATCHDOG] + 1
+        waiting = s[OFFERED] > s[DONE] or s[PRIORITY_HEAD] != s[PRIORITY_TAIL]
         if following >= stuck_at and waiting:
-            s.reg[CLOCK] = stuck_at
+            s[CLOCK] = stuck_at
             break
-        s.reg[CLOCK] = following
+        s[CLOCK] = following
     return FINISHED

@@ -3,15 +3,15 @@
 # pyright: basic
 from __future__ import annotations
 
-from numba import njit
-
 from hwsim.dram._kernels.device import ready_at
+from hwsim.dram._kernels.jit import inner
 from hwsim.dram._kernels.layout import (
     ACT,
     ACT2,
     ACTIVATED,
     ACTIVE,
     BANK,
+    BANKS_BELOW,
     BEFORE,
     BUS,
     CHANGES,
@@ -24,10 +24,16 @@ from hwsim.dram._kernels.layout import (
     FREE,
     HEAD,
     ID,
+    LAST_LEVEL,
     LENGTH,
     LINE,
     NEXT,
     OPEN,
+    PER_BANK,
+    PER_COMMAND,
+    PER_ENTRY,
+    PER_LEVEL,
+    PER_QUEUE,
     PREAB,
     PREPB,
     READY,
@@ -38,118 +44,121 @@ from hwsim.dram._kernels.layout import (
     VERSION,
     WAKE_COLUMN,
     WAKE_OTHER,
-)  # fmt: skip
+)
 
 
-@njit(cache=True)
+@inner
 def append(s, queue, entry):
     """Put an entry at the end of a queue."""
-    last = s.queue[queue, TAIL]
-    s.entry[entry, BEFORE], s.entry[entry, NEXT] = last, -1
+    last = s[TAIL + queue * PER_QUEUE]
+    s[BEFORE + entry * PER_ENTRY], s[NEXT + entry * PER_ENTRY] = last, -1
     if last < 0:
-        s.queue[queue, HEAD] = entry
+        s[HEAD + queue * PER_QUEUE] = entry
     else:
-        s.entry[last, NEXT] = entry
-    s.queue[queue, TAIL] = entry
-    s.queue[queue, LENGTH] += 1
-    s.queue[queue, WAKE_COLUMN] = 0
-    s.queue[queue, WAKE_OTHER] = 0
+        s[NEXT + last * PER_ENTRY] = entry
+    s[TAIL + queue * PER_QUEUE] = entry
+    s[LENGTH + queue * PER_QUEUE] += 1
+    s[WAKE_COLUMN + queue * PER_QUEUE] = 0
+    s[WAKE_OTHER + queue * PER_QUEUE] = 0
 
 
-@njit(cache=True)
+@inner
 def unlink(s, queue, entry):
     """Take an entry out of a queue."""
-    before, after = s.entry[entry, BEFORE], s.entry[entry, NEXT]
+    before, after = s[BEFORE + entry * PER_ENTRY], s[NEXT + entry * PER_ENTRY]
     if before < 0:
-        s.queue[queue, HEAD] = after
+        s[HEAD + queue * PER_QUEUE] = after
     else:
-        s.entry[before, NEXT] = after
+        s[NEXT + before * PER_ENTRY] = after
     if after < 0:
-        s.queue[queue, TAIL] = before
+        s[TAIL + queue * PER_QUEUE] = before
     else:
-        s.entry[after, BEFORE] = before
-    s.queue[queue, LENGTH] -= 1
+        s[BEFORE + after * PER_ENTRY] = before
+    s[LENGTH + queue * PER_QUEUE] -= 1
 
 
-@njit(cache=True)
+@inner
 def release(s, entry):
     """Give an entry back."""
-    s.entry[entry, NEXT] = s.reg[FREE]
-    s.reg[FREE] = entry
+    s[NEXT + entry * PER_ENTRY] = s[FREE]
+    s[FREE] = entry
 
 
-@njit(cache=True)
+@inner
 def refresh_entry(t, s, entry):
     """Work out the next command of an entry again when its bank has changed."""
-    bank = s.entry[entry, BANK]
-    if s.entry[entry, VERSION] == s.bank[bank, CHANGES]:
+    bank = s[BANK + entry * PER_ENTRY]
+    if s[VERSION + entry * PER_ENTRY] == s[CHANGES + bank * PER_BANK]:
         return
-    s.entry[entry, VERSION] = s.bank[bank, CHANGES]
-    s.entry[entry, READY] = 0
-    row = s.bank[bank, OPEN]
-    if row == s.entry[entry, ROW]:
-        s.entry[entry, CMD] = s.entry[entry, FINAL]
+    s[VERSION + entry * PER_ENTRY] = s[CHANGES + bank * PER_BANK]
+    s[READY + entry * PER_ENTRY] = 0
+    row = s[OPEN + bank * PER_BANK]
+    if row == s[ROW + entry * PER_ENTRY]:
+        s[CMD + entry * PER_ENTRY] = s[FINAL + entry * PER_ENTRY]
     elif row == -1:
-        s.entry[entry, CMD] = t.named[ACT]
+        s[CMD + entry * PER_ENTRY] = t[ACT]
     elif row == -2:
-        s.entry[entry, CMD] = t.named[ACT2]
+        s[CMD + entry * PER_ENTRY] = t[ACT2]
     else:
-        s.entry[entry, CMD] = t.named[PREPB]
+        s[CMD + entry * PER_ENTRY] = t[PREPB]
 
 
-@njit(cache=True)
+@inner
 def is_ready(t, s, entry, clock):
     """Whether timing allows the next command; remembers when it will."""
-    if s.entry[entry, READY] > clock:
+    if s[READY + entry * PER_ENTRY] > clock:
         return False
-    at = ready_at(t, s, s.entry[entry, CMD], s.entry[entry, BANK])
-    s.entry[entry, READY] = at
+    at = ready_at(t, s, s[CMD + entry * PER_ENTRY], s[BANK + entry * PER_ENTRY])
+    s[READY + entry * PER_ENTRY] = at
     return at <= clock
 
 
-@njit(cache=True)
+@inner
 def maintenance_command(t, s, command, bank):
     """What has to come next for a refresh or a precharge."""
-    if t.command[command, CLOSES]:
+    if t[CLOSES + command * PER_COMMAND] != 0:
         return command
-    span = t.level[t.command[command, SCOPE], 1]
+    span = t[BANKS_BELOW + t[SCOPE + command * PER_COMMAND] * PER_LEVEL]
     low = bank // span * span
     for other in range(low, low + span):
-        if s.bank[other, OPEN] != -1:
-            return t.named[PREPB] if command == t.named[REFPB] else t.named[PREAB]
+        if s[OPEN + other * PER_BANK] != -1:
+            return t[PREPB] if command == t[REFPB] else t[PREAB]
     return command
 
 
-@njit(cache=True)
+@inner
 def closes_active(t, s, command, bank):
     """Whether a command closes a bank that was activated for somebody."""
-    if not t.command[command, CLOSES] or s.queue[ACTIVATED, LENGTH] == 0:
+    if t[CLOSES + command * PER_COMMAND] == 0 or s[LENGTH + ACTIVATED * PER_QUEUE] == 0:
         return False
-    span = t.level[t.command[command, SCOPE], 1]
-    low, found = bank // span * span, False
-    for other in range(low, low + span):
-        found = found or s.bank[other, ACTIVE] > 0
-    return found
+    if t[SCOPE + command * PER_COMMAND] == t[LAST_LEVEL]:
+        return s[ACTIVE + bank * PER_BANK] > 0
+    span = t[BANKS_BELOW + t[SCOPE + command * PER_COMMAND] * PER_LEVEL]
+    low = bank // span * span
+    for other in range(low, low + span):  # noqa: SIM110
+        if s[ACTIVE + other * PER_BANK] > 0:
+            return True
+    return False
 
 
-@njit(cache=True)
+@inner
 def is_column(t, command):
     """Whether a command reads or writes."""
-    return t.command[command, EFFECT] == COLUMN
+    return t[EFFECT + command * PER_COMMAND] == COLUMN
 
 
-@njit(cache=True)
+@inner
 def uses_column_bus(t, command):
     """Whether a command goes over the column bus of a device that has one."""
-    return t.command[command, BUS] == COLUMN_BUS
+    return t[BUS + command * PER_COMMAND] == COLUMN_BUS
 
 
-@njit(cache=True)
+@inner
 def holds_line(s, work, queue, wanted):
     """Whether a queue has a request for an access number."""
-    entry = s.queue[queue, HEAD]
+    entry = s[HEAD + queue * PER_QUEUE]
     while entry >= 0:
-        if work[s.entry[entry, ID], LINE] == wanted:
+        if work[s[ID + entry * PER_ENTRY], LINE] == wanted:
             return True
-        entry = s.entry[entry, NEXT]
+        entry = s[NEXT + entry * PER_ENTRY]
     return False

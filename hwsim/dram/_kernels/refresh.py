@@ -3,26 +3,29 @@
 # pyright: basic
 from __future__ import annotations
 
-from numba import njit
-
 from hwsim.dram._kernels.choose import wake_at
 from hwsim.dram._kernels.device import ready_at
 from hwsim.dram._kernels.issue import maintain
+from hwsim.dram._kernels.jit import inner
 from hwsim.dram._kernels.layout import (
     ACCESSES,
     ACTIVATED,
+    ALLOWED,
     ASKED,
     BANKS,
     CAP,
     CLOCK,
     INTERVAL,
     LENGTH,
+    MAX_BANKS,
     NEXT_REFRESH,
     NO_REFRESH,
     OWED,
     PAIR_NEXT,
     PAIR_SPAN,
     PERIODIC,
+    PER_BANK,
+    PER_QUEUE,
     POSTPONE,
     PREPB,
     PRIORITY_HEAD,
@@ -32,91 +35,92 @@ from hwsim.dram._kernels.layout import (
     REFRESH,
     REFRESH_COMMAND,
     ROUND,
+    TARGET,
     TARGETS,
     TURN,
     TURNS,
     WRITES,
-)  # fmt: skip
+)
 
 
-@njit(cache=True)
+@inner
 def refresh_tick(t, s):
     """Queue the refreshes that are due at this tick."""
-    kind = t.setting[REFRESH]
+    kind = t[REFRESH]
     if kind == NO_REFRESH:
         return
     if kind == PERIODIC:
         _periodic(t, s)
     else:
         _paired(t, s)
-    wake_at(s, s.reg[NEXT_REFRESH])
+    wake_at(s, s[NEXT_REFRESH])
 
 
-@njit(cache=True)
+@inner
 def _idle(s):
     """Whether nothing waits."""
-    waiting = s.queue[READS, LENGTH] + s.queue[WRITES, LENGTH] + s.queue[ACTIVATED, LENGTH]
-    return waiting == 0 and s.reg[PRIORITY_HEAD] == s.reg[PRIORITY_TAIL]
+    waiting = s[LENGTH + READS * PER_QUEUE] + s[LENGTH + WRITES * PER_QUEUE] + s[LENGTH + ACTIVATED * PER_QUEUE]
+    return waiting == 0 and s[PRIORITY_HEAD] == s[PRIORITY_TAIL]
 
 
-@njit(cache=True)
+@inner
 def _periodic(t, s):
     """See PeriodicRefresh in hwsim/dram/policies/refresh.py."""
-    if s.reg[CLOCK] == s.reg[NEXT_REFRESH]:
-        s.reg[NEXT_REFRESH] += t.setting[INTERVAL]
-        s.reg[OWED] += 1
-    if s.reg[OWED] > t.setting[POSTPONE] or (s.reg[OWED] > 0 and _idle(s)):
-        s.reg[OWED] -= 1
-        turn = s.reg[TURN]
-        for index in range(t.setting[TARGETS]):
-            maintain(s, t.setting[REFRESH_COMMAND], t.target[turn, index])
-        s.reg[TURN] = (turn + 1) % t.setting[TURNS]
-        wake_at(s, s.reg[CLOCK] + 1)
+    if s[CLOCK] == s[NEXT_REFRESH]:
+        s[NEXT_REFRESH] += t[INTERVAL]
+        s[OWED] += 1
+    if s[OWED] > t[POSTPONE] or (s[OWED] > 0 and _idle(s)):
+        s[OWED] -= 1
+        turn = s[TURN]
+        for index in range(t[TARGETS]):
+            maintain(s, t[REFRESH_COMMAND], t[TARGET + turn * MAX_BANKS + index])
+        s[TURN] = (turn + 1) % t[TURNS]
+        wake_at(s, s[CLOCK] + 1)
 
 
-@njit(cache=True)
+@inner
 def _serve_pair(t, s):
     """Queue the refresh of one pseudo channel; see PairedRefresh."""
-    channel, span, round_banks = s.reg[PAIR_NEXT], t.setting[PAIR_SPAN], t.setting[ROUND]
-    channels = t.setting[BANKS] // span
-    bank = s.reg[TURN]
-    maintain(s, t.setting[REFRESH_COMMAND], channel * span + bank)
+    channel, span, round_banks = s[PAIR_NEXT], t[PAIR_SPAN], t[ROUND]
+    channels = t[BANKS] // span
+    bank = s[TURN]
+    maintain(s, t[REFRESH_COMMAND], channel * span + bank)
     if bank % round_banks == round_banks - 1:
-        s.allowed[channel, bank // round_banks] = s.reg[CLOCK] + t.setting[RECOVERY]
-    s.reg[PAIR_NEXT] = channel + 1
+        s[ALLOWED + channel * MAX_BANKS + bank // round_banks] = s[CLOCK] + t[RECOVERY]
+    s[PAIR_NEXT] = channel + 1
     if channel + 1 == channels:
-        s.reg[PAIR_NEXT] = 0
-        s.reg[TURN] = (bank + 1) % span
+        s[PAIR_NEXT] = 0
+        s[TURN] = (bank + 1) % span
     else:
-        wake_at(s, s.reg[CLOCK] + 1)
+        wake_at(s, s[CLOCK] + 1)
 
 
-@njit(cache=True)
+@inner
 def _paired(t, s):
     """See PairedRefresh in hwsim/dram/policies/refresh.py."""
-    if s.reg[PAIR_NEXT] > 0:
+    if s[PAIR_NEXT] > 0:
         _serve_pair(t, s)
         return
-    if s.reg[CLOCK] < s.reg[NEXT_REFRESH]:
+    if s[CLOCK] < s[NEXT_REFRESH]:
         return
-    stack = s.reg[TURN] // t.setting[ROUND]
-    for channel in range(t.setting[BANKS] // t.setting[PAIR_SPAN]):
-        if s.reg[CLOCK] < s.allowed[channel, stack]:
-            s.reg[NEXT_REFRESH] = s.reg[CLOCK] + 1
+    stack = s[TURN] // t[ROUND]
+    for channel in range(t[BANKS] // t[PAIR_SPAN]):
+        if s[CLOCK] < s[ALLOWED + channel * MAX_BANKS + stack]:
+            s[NEXT_REFRESH] = s[CLOCK] + 1
             return
     _serve_pair(t, s)
-    s.reg[NEXT_REFRESH] += t.setting[INTERVAL]
+    s[NEXT_REFRESH] += t[INTERVAL]
 
 
-@njit(cache=True)
+@inner
 def ask_for_precharges(t, s):
     """Queue precharges of the rows that have had their accesses."""
-    precharge = t.named[PREPB]
-    for bank in range(t.setting[BANKS]):
-        if s.bank[bank, ACCESSES] >= t.setting[CAP] and s.bank[bank, ASKED] == 0:
+    precharge = t[PREPB]
+    for bank in range(t[BANKS]):
+        if s[ACCESSES + bank * PER_BANK] >= t[CAP] and s[ASKED + bank * PER_BANK] == 0:
             at = ready_at(t, s, precharge, bank)
-            if at <= s.reg[CLOCK]:
+            if at <= s[CLOCK]:
                 maintain(s, precharge, bank)
-                s.bank[bank, ASKED] = 1
+                s[ASKED + bank * PER_BANK] = 1
             else:
                 wake_at(s, at)
