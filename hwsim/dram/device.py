@@ -90,6 +90,7 @@ class Device:
         read_latency, write_latency: from issue to the end of the data.
         edges: command clock edges per clock (2: row precharges may also go on the falling edge).
         activate_deadline: ticks from the first to the second half of a split activate; 0: not split.
+        completion: ticks from issue to answer of the commands of a device that computes.
         sync_read, sync_write: ticks after a column command for which the data clock stays on; 0: always on.
     """
 
@@ -111,6 +112,7 @@ class Device:
     activate_deadline: int
     sync_read: int
     sync_write: int
+    completion: tuple[tuple[str, int], ...] = ()
 
     @property
     def banks(self) -> int:
@@ -178,8 +180,11 @@ def _command(name: str, file: CommandFile, levels: list[str]) -> Command:
     return Command(name, file.effect, levels.index(file.scope), file.bus, file.cycles)
 
 
-def resolve(name: str, standard: Standard) -> Device:
+def resolve(name: str, standard: Standard, reference: bool = False) -> Device:
     """The command-level description of a standard with all expressions evaluated.
+
+    Args:
+        reference: with the timings that the reference simulator uses by defect.
 
     Raises:
         UserError: the standard states none, or it contradicts itself; the message names the key.
@@ -187,6 +192,8 @@ def resolve(name: str, standard: Standard) -> Device:
     file = standard.device
     if file is None:
         raise UserError(f"{name}: this standard has no command-level description (key device)")
+    if reference:
+        file = file.model_copy(update={"timing": {**file.timing, **file.reference_timing}})
     file.check(f"{name}.yaml: device")
     levels = file.levels
     commands = tuple(_command(key, value, levels) for key, value in file.commands.items())
@@ -225,14 +232,18 @@ def resolve(name: str, standard: Standard) -> Device:
         activate_deadline=value["activate_deadline"],
         sync_read=value["clock_sync.read"],
         sync_write=value["clock_sync.write"],
+        completion=tuple(file.completion.items()),
     )
 
 
 @cache
-def load_device(name: str) -> Device:
+def load_device(name: str, reference: bool = False) -> Device:
     """The device of a shipped standard.
+
+    Args:
+        reference: with the timings that the reference simulator uses by defect.
 
     Raises:
         UserError: as ``load_standard`` and ``resolve``.
     """
-    return resolve(name, load_standard(name))
+    return resolve(name, load_standard(name), reference)

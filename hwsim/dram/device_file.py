@@ -25,7 +25,8 @@ class CommandFile(Part):
     """A command: what it does, to which level, and how long it takes its bus."""
 
     effect: Literal[
-        "open", "begin_open", "close", "read", "write", "read_close", "write_close", "refresh", "sync", "compute", "mode"
+        "open", "begin_open", "close", "read", "write", "read_close", "write_close", "refresh", "sync", "compute",
+        "mode",
     ]
     scope: str = "Bank"
     bus: Literal["shared", "row", "column"] = "shared"
@@ -58,6 +59,8 @@ class DeviceFile(Part):
         timing: named times in ticks.
         constraints: [level, preceding, following, latency, window, "sibling"]; commands separated by blanks, the last
             two may be left out. corrections: the same, for what the source leaves out.
+        reference_timing: the timings that the reference simulator uses instead, by defect. completion: ticks from the
+            issue of a command to its answer, for devices that compute.
         activate_deadline: ticks from the first to the second half of a split activate; 0: not split.
     """
 
@@ -71,6 +74,8 @@ class DeviceFile(Part):
     edges: Annotated[int, Field(ge=1, le=2)] = 1
     activate_deadline: str | int = 0
     clock_sync: ClockSync = ClockSync()
+    reference_timing: dict[str, Ticks] = {}
+    completion: dict[str, Count] = {}
     constraints: tuple[Row, ...]
     corrections: tuple[Row, ...] = ()
 
@@ -121,6 +126,5 @@ class DeviceFile(Part):
         for name, others, reason in _AT_LEAST:
             for other in others:
                 if self.timing.get(name, 10**9) < self.timing.get(other, 0):
-                    raise UserError(
-                        f"{where}.timing.{name}: {self.timing[name]} is less than {other} ({self.timing[other]}): {reason}"
-                    )
+                    values = f"{self.timing[name]} is less than {other} ({self.timing[other]})"
+                    raise UserError(f"{where}.timing.{name}: {values}: {reason}")

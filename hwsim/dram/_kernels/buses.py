@@ -38,6 +38,7 @@ from hwsim.dram._kernels.layout import (
     EFFECT,
     LAST_LEVEL,
     LENGTH,
+    NONE,
     OPENING,
     OPENS,
     OPEN_BY,
@@ -79,9 +80,9 @@ def _queue_to_serve(t, s):
 
 
 @inner
-def _pick(t, s, work, bus, active):
+def _pick(t, s, work, bus):
     """Entry, queue and maintenance command to issue next; -1 for what does not apply."""
-    if active:
+    if bus != ROW_BUS:
         entry = best_of(t, s, work, ACTIVATED, bus)
         if entry >= 0:
             return entry, ACTIVATED, -1
@@ -94,7 +95,7 @@ def _pick(t, s, work, bus, active):
 @inner
 def shared_tick(t, s, work):
     """One command."""
-    entry, queue, maintenance = _pick(t, s, work, SHARED, True)
+    entry, queue, maintenance = _pick(t, s, work, SHARED)
     if entry >= 0:
         carry_out(t, s, work, queue, entry)
     elif maintenance >= 0:
@@ -104,7 +105,7 @@ def shared_tick(t, s, work):
 @inner
 def _row_bus(t, s, work):
     """A row command; notes what the falling edge has to know of it."""
-    entry, queue, maintenance = _pick(t, s, work, ROW_BUS, False)
+    entry, queue, maintenance = _pick(t, s, work, ROW_BUS)
     if entry < 0 and maintenance < 0:
         return
     if maintenance >= 0:
@@ -125,7 +126,7 @@ def _row_bus(t, s, work):
 def split_tick(t, s, work):
     """A column command, then a row command; on a falling edge only the latter."""
     if t[EDGES] == 1 or s[CLOCK] % 2 == 1:
-        entry, queue, _ = _pick(t, s, work, COLUMN_BUS, True)
+        entry, queue, _ = _pick(t, s, work, COLUMN_BUS)
         if entry >= 0:
             carry_out(t, s, work, queue, entry)
     else:
@@ -146,7 +147,7 @@ def _finish_opening(t, s, work):
     """ACT2."""
     entry = s[OPENING]
     s[CMD + entry * PER_ENTRY] = t[ACT2]
-    send(t, s, t[ACT2], s[BANK + entry * PER_ENTRY], s[ROW + entry * PER_ENTRY], -1)
+    send(t, s, t[ACT2], s[BANK + entry * PER_ENTRY], s[ROW + entry * PER_ENTRY], NONE)
     s[OPENING] = -1
     activate(s, entry)
     wake_queues(s)
@@ -187,7 +188,7 @@ def _switch_on(t, s, work, queue, entry):
     if ready_at(t, s, sync, s[BANK + entry * PER_ENTRY]) > s[CLOCK]:
         wake_at(s, s[CLOCK] + 1)
         return
-    send(t, s, sync, s[BANK + entry * PER_ENTRY], s[ROW + entry * PER_ENTRY], -1)
+    send(t, s, sync, s[BANK + entry * PER_ENTRY], s[ROW + entry * PER_ENTRY], NONE)
     s[SYNCED], s[SYNCED_QUEUE] = entry, queue
 
 
@@ -223,7 +224,7 @@ def split_activate_tick(t, s, work):
     if s[OPENING] >= 0 and s[OPEN_BY] <= s[CLOCK]:
         _finish_opening(t, s, work)
         return
-    entry, queue, maintenance = _pick(t, s, work, SHARED, True)
+    entry, queue, maintenance = _pick(t, s, work, SHARED)
     if entry >= 0:
         _carry_out_split(t, s, work, queue, entry)
     elif maintenance >= 0:

@@ -53,6 +53,7 @@ from hwsim.dram._kernels.layout import (
     SPLIT,
     WAKE_COLUMN,
     WAKE_OTHER,
+    WORK_COLUMNS,
 )
 from hwsim.dram._kernels.queues import closes_active, is_column, is_ready, maintenance_command, refresh_entry
 
@@ -181,7 +182,7 @@ def _hits_first(t, s, work, queue, bus):
     if head < 0:
         return -1
     _mark_hits(t, s, queue)
-    due, closed_bank = work[s[ID + head * PER_ENTRY], ARRIVE] + t[PATIENCE] + 1, -1
+    due, closed_bank = work[ARRIVE + s[ID + head * PER_ENTRY] * WORK_COLUMNS] + t[PATIENCE] + 1, -1
     if s[CLOCK] < due:
         wake_at(s, due)
     else:

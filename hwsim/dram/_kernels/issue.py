@@ -42,6 +42,7 @@ from hwsim.dram._kernels.layout import (
     LOG_COLUMNS,
     MISSES,
     NEXT,
+    NONE,
     OPEN,
     OPEN_ROWS,
     PENDING,
@@ -67,6 +68,7 @@ from hwsim.dram._kernels.layout import (
     WAKE_COLUMN,
     WAKE_OTHER,
     WORK_COLUMN,
+    WORK_COLUMNS,
     WR,
     WRA,
     WRITE,
@@ -109,7 +111,7 @@ def send_entry(t, s, work, entry):
     command = s[CMD + entry * PER_ENTRY]
     closes_only = t[EFFECT + command * PER_COMMAND] == CLOSING
     row = -1 if closes_only else s[ROW + entry * PER_ENTRY]
-    column = work[s[ID + entry * PER_ENTRY], WORK_COLUMN] if is_column(t, command) else -1
+    column = work[WORK_COLUMN + s[ID + entry * PER_ENTRY] * WORK_COLUMNS] if is_column(t, command) else -1
     send(t, s, command, s[BANK + entry * PER_ENTRY], row, column)
 
 
@@ -186,8 +188,8 @@ def _retire(t, s, work, queue, entry):
         s[ACTIVE + s[BANK + entry * PER_ENTRY] * PER_BANK] -= 1
         wake_queues(s)
     request, clock = s[ID + entry * PER_ENTRY], s[CLOCK]
-    if work[request, WRITE] != 0:
-        work[request, DEPART] = clock
+    if work[WRITE + request * WORK_COLUMNS] != 0:
+        work[DEPART + request * WORK_COLUMNS] = clock
         s[DONE] += 1
     else:
         tail = s[PENDING_TAIL] % RING
@@ -248,7 +250,7 @@ def maintain(s, command, bank):
 def carry_out_maintenance(t, s, command):
     """Issue the next command of the oldest maintenance request."""
     head = s[PRIORITY_HEAD] % RING
-    send(t, s, command, s[PRIORITY + head * 2 + 1], -1, -1)
+    send(t, s, command, s[PRIORITY + head * 2 + 1], NONE, NONE)
     if command == s[PRIORITY + head * 2]:
         s[PRIORITY_HEAD] += 1
         wake_queues(s)

@@ -1,12 +1,26 @@
-"""How the kernels are compiled."""
+"""How the kernels are compiled: plain pointers between functions, so that nothing is counted, checked or copied."""
 
 # pyright: basic
 from __future__ import annotations
 
-from numba import njit
+from typing import Any
+
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 inner = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 """A function that only other kernels call."""
 
 entry_point = njit(cache=True, error_model="numpy")
 """A function called from Python; what it was compiled to is kept on disk."""
+
+
+@intrinsic
+def pointer(typing_context: Any, array: Any) -> Any:
+    """Address of the first value of an array of 64-bit integers; the caller keeps the array alive."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return cgutils.create_struct_proxy(signature.args[0])(context, builder, arguments[0]).data
+
+    return types.CPointer(types.int64)(array), build

@@ -8,6 +8,8 @@ not one array per kind, because every array that is passed to a compiled functio
 
 from __future__ import annotations
 
+import numpy as np
+
 FAR = 2**62
 MAX_BANKS, MAX_LEVELS, MAX_NODES, MAX_COMMANDS, MAX_RULES, MAX_WINDOWS, MAX_DEPTH = 256, 6, 1024, 32, 2048, 24, 8
 MAX_ENTRIES, RING, LOG_ROWS, LOG_COLUMNS = 1024, 4096, 1 << 14, 5
@@ -39,7 +41,8 @@ TABLE_SIZE = TARGET + MAX_BANKS * MAX_BANKS
     OPENING, OPEN_BY, SYNCED, SYNCED_QUEUE, CLOCK_OFF, EDGE, EDGE_BANK, EDGE_ALL, LOGGED, ISSUED, EARLIEST, _QUEUES,
 ) = range(33)  # fmt: skip
 # s: per queue: first and last entry, length, first tick at which a column or another command may go.
-READS, WRITES, ACTIVATED, QUEUES = range(4)
+QUEUES = 3
+READS, WRITES, ACTIVATED = np.arange(QUEUES)
 PER_QUEUE, PER_ENTRY, PER_BANK = 5, 10, 6
 HEAD, TAIL, LENGTH, WAKE_COLUMN, WAKE_OTHER = range(_QUEUES, _QUEUES + PER_QUEUE)
 # s: per entry of a queue: a request, its place, what it needs next, when timing may allow that, its neighbours.
@@ -64,7 +67,9 @@ TIME, WRITE, LINE, WORK_BANK, WORK_ROW, WORK_COLUMN, ARRIVE, DEPART, WORK_COLUMN
 
 # Values.
 OPENS, BEGINS, CLOSING, COLUMN, REFRESHES, OTHER = range(6)
-SHARED, ROW_BUS, COLUMN_BUS = range(3)
+SHARED, ROW_BUS, COLUMN_BUS = np.arange(3)
+NONE = np.int64(-1)
+"""These, and the queues, are typed: a Python number as argument would compile a function once per value."""
 HIT_FIRST, FIRST_READY, FIRST_READY_ROW_HIT, FCFS = range(4)
 OPEN_ROWS, CLOSED_ROWS, CAPPED_ROWS = range(3)
 NO_REFRESH, PERIODIC, PAIRED = range(3)

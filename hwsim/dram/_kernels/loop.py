@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from hwsim.dram._kernels.buses import shared_tick, split_activate_tick, split_tick
 from hwsim.dram._kernels.choose import wake_at
-from hwsim.dram._kernels.jit import entry_point, inner
+from hwsim.dram._kernels.jit import entry_point, inner, pointer
 from hwsim.dram._kernels.layout import (
     ARRIVE,
     BANK,
@@ -54,6 +54,7 @@ from hwsim.dram._kernels.layout import (
     VERSION,
     WATCHDOG,
     WORK_BANK,
+    WORK_COLUMNS,
     WORK_ROW,
     WR,
     WRITE,
@@ -69,8 +70,8 @@ def _enqueue(t, s, work, request, queue):
     """Take a free entry for a request."""
     entry = s[FREE]
     s[FREE] = s[NEXT + entry * PER_ENTRY]
-    bank = work[request, WORK_BANK]
-    s[ID + entry * PER_ENTRY], s[BANK + entry * PER_ENTRY], s[ROW + entry * PER_ENTRY] = request, bank, work[request, WORK_ROW]
+    bank = work[WORK_BANK + request * WORK_COLUMNS]
+    s[ID + entry * PER_ENTRY], s[BANK + entry * PER_ENTRY], s[ROW + entry * PER_ENTRY] = request, bank, work[WORK_ROW + request * WORK_COLUMNS]
     s[FINAL + entry * PER_ENTRY] = t[WR] if queue == WRITES else t[RD]
     s[VERSION + entry * PER_ENTRY] = s[CHANGES + bank * PER_BANK] - 1
     s[COUNTED + entry * PER_ENTRY] = 0
@@ -80,11 +81,11 @@ def _enqueue(t, s, work, request, queue):
 @inner
 def _offer(t, s, work, request):
     """Offer a request to its queue; False when that is full."""
-    clock, write = s[CLOCK], work[request, WRITE]
-    if s[LENGTH + WRITES * PER_QUEUE] > 0 and holds_line(s, work, WRITES, work[request, LINE]):
-        work[request, ARRIVE] = clock
+    clock, write = s[CLOCK], work[WRITE + request * WORK_COLUMNS]
+    if s[LENGTH + WRITES * PER_QUEUE] > 0 and holds_line(s, work, WRITES, work[LINE + request * WORK_COLUMNS]):
+        work[ARRIVE + request * WORK_COLUMNS] = clock
         if write != 0:
-            work[request, DEPART] = clock
+            work[DEPART + request * WORK_COLUMNS] = clock
             s[MERGED] += 1
             s[DONE] += 1
         else:
@@ -96,7 +97,7 @@ def _offer(t, s, work, request):
     queue = WRITES if write else READS
     if s[LENGTH + queue * PER_QUEUE] >= (t[WRITE_DEPTH] if write else t[READ_DEPTH]):
         return False
-    work[request, ARRIVE] = clock
+    work[ARRIVE + request * WORK_COLUMNS] = clock
     _enqueue(t, s, work, request, queue)
     return True
 
@@ -106,7 +107,7 @@ def _offer_next(t, s, work):
     """Offer the next request if it is due, and note when the one after it is."""
     count = t[REQUESTS]
     if s[OFFERED] < count:
-        time = work[s[OFFERED], TIME]
+        time = work[TIME + s[OFFERED] * WORK_COLUMNS]
         due = s[CLOCK] >= time
         if time < 0:
             due = s[DONE] == s[OFFERED]
@@ -118,8 +119,8 @@ def _offer_next(t, s, work):
             return
         s[OFFERED] += 1
         s[LAST_ISSUE] = s[CLOCK]
-    if s[OFFERED] < count and work[s[OFFERED], TIME] >= 0:
-        wake_at(s, max(work[s[OFFERED], TIME], s[CLOCK] + 1) + 1)
+    if s[OFFERED] < count and work[TIME + s[OFFERED] * WORK_COLUMNS] >= 0:
+        wake_at(s, max(work[TIME + s[OFFERED] * WORK_COLUMNS], s[CLOCK] + 1) + 1)
 
 
 @inner
@@ -129,7 +130,7 @@ def _complete(t, s, work):
         head = s[PENDING_HEAD] % RING
         if s[PENDING + head * 2 + 1] > s[CLOCK]:
             return
-        work[s[PENDING + head * 2], DEPART] = s[PENDING + head * 2 + 1]
+        work[DEPART + s[PENDING + head * 2] * WORK_COLUMNS] = s[PENDING + head * 2 + 1]
         s[DONE] += 1
         s[PENDING_HEAD] += 1
 
@@ -156,17 +157,18 @@ def _next_clock(t, s, work, issued):
     if issued:
         return clock
     if s[PENDING_HEAD] != s[PENDING_TAIL]:
-        waits = s[OFFERED] == t[REQUESTS] or work[s[OFFERED], TIME] < 0
+        waits = s[OFFERED] == t[REQUESTS] or work[TIME + s[OFFERED] * WORK_COLUMNS] < 0
         if waits:
             wake_at(s, s[PENDING + (s[PENDING_HEAD] % RING) * 2 + 1])
-    elif s[OFFERED] < t[REQUESTS] and s[DONE] == s[OFFERED] and work[s[OFFERED], TIME] < 0:
+    elif s[OFFERED] < t[REQUESTS] and s[DONE] == s[OFFERED] and work[TIME + s[OFFERED] * WORK_COLUMNS] < 0:
         return clock
     return max(s[EARLIEST], clock + 1) - 1
 
 
 @entry_point
-def run(t, s, work):
+def run(tables, state, requests):
     """Play until all requests are complete, the log is full, or nothing moves any more."""
+    t, s, work = pointer(tables), pointer(state), pointer(requests)
     while s[DONE] < t[REQUESTS]:
         if s[LOGGED] + 4 > LOG_ROWS:
             return LOG_FULL

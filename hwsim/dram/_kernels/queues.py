@@ -44,6 +44,7 @@ from hwsim.dram._kernels.layout import (
     VERSION,
     WAKE_COLUMN,
     WAKE_OTHER,
+    WORK_COLUMNS,
 )
 
 
@@ -158,7 +159,7 @@ def holds_line(s, work, queue, wanted):
     """Whether a queue has a request for an access number."""
     entry = s[HEAD + queue * PER_QUEUE]
     while entry >= 0:
-        if work[s[ID + entry * PER_ENTRY], LINE] == wanted:
+        if work[LINE + s[ID + entry * PER_ENTRY] * WORK_COLUMNS] == wanted:
             return True
         entry = s[NEXT + entry * PER_ENTRY]
     return False
