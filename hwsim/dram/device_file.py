@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from hwsim.chip import Count, Part
-from hwsim.quantity import Seconds
+from hwsim.quantity import Amperes, JoulesPerBit, Seconds, Volts
 from workloads.errors import UserError, did_you_mean
 
 Ticks: TypeAlias = Annotated[int, Field(ge=0, le=10**9)]
@@ -49,6 +49,31 @@ class ClockSync(Part):
     write: str | int = 0
 
 
+class EnergyFile(Part):
+    """Supply currents of one device, and energy of moving a bit, stage by stage.
+
+    Attributes:
+        vdd: supply. idd0, idd2n, idd3n, idd5b: one bank cycling, standby closed and open, refreshing all banks.
+        devices: devices of a channel that work together.
+        cell: between cells and the row's sense amplifiers and column gates; bank_group: to the bank group's bus;
+            channel: to the global bus; tsv: through a stack (0: none); interface: to the other chip.
+        compute: of the processing unit beside the bank, per bit that it takes in.
+    """
+
+    vdd: Volts
+    idd0: Amperes
+    idd2n: Amperes
+    idd3n: Amperes
+    idd5b: Amperes
+    devices: Count
+    cell: JoulesPerBit
+    bank_group: JoulesPerBit
+    channel: JoulesPerBit
+    tsv: JoulesPerBit
+    interface: JoulesPerBit
+    compute: JoulesPerBit
+
+
 class DeviceFile(Part):
     """A channel at the level of commands.
 
@@ -76,6 +101,7 @@ class DeviceFile(Part):
     clock_sync: ClockSync = ClockSync()
     reference_timing: dict[str, Ticks] = {}
     completion: dict[str, Count] = {}
+    energy: EnergyFile
     constraints: tuple[Row, ...]
     corrections: tuple[Row, ...] = ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -83,3 +84,39 @@ def pattern(name: str, device: Device, count: int, mapping: str = "row_bank_colu
     if name == "ping-pong":
         return from_lines(device, lines_of(device, i * 0, i % 2, i // 2 % columns), time=SERIAL)
     raise UserError(f"pattern: {name!r} is unknown{did_you_mean(name, PATTERNS)}; one of {', '.join(PATTERNS)}")
+
+
+def named_pattern(name: str, device: Device, count: int, mapping: str) -> Requests:
+    """``pattern``, with a message that also thinks of files.
+
+    Raises:
+        UserError: neither a pattern nor a file.
+    """
+    if name not in PATTERNS:
+        known = ", ".join(PATTERNS)
+        raise UserError(f"pattern: {name!r} is neither a file nor one of {known}{did_you_mean(name, PATTERNS)}")
+    return pattern(name, device, count, mapping)
+
+
+def read_requests(path: Path, device: Device, mapping: str) -> Requests:
+    """Requests of a file: one line each with tick, R or W, and number of the access.
+
+    Raises:
+        UserError: the line that can not be read.
+    """
+    fields: list[tuple[int, int, int]] = []
+    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        words = text.split()
+        if not words or words[0].startswith("#"):
+            continue
+        try:
+            time, kind, line = int(words[0]), words[1], int(words[2], 0)
+        except (ValueError, IndexError):
+            raise UserError(f"{path.name}:{number}: expected tick, R or W, access number; got {text!r}") from None
+        if kind not in ("R", "W") or line < 0 or time < SERIAL:
+            raise UserError(f"{path.name}:{number}: expected tick, R or W, access number; got {text!r}")
+        fields.append((time, int(kind == "W"), line))
+    if not fields:
+        raise UserError(f"{path.name}: there are no requests in it")
+    columns = np.array(fields, dtype=np.int64)
+    return from_lines(device, columns[:, 2].copy(), write=columns[:, 1], time=columns[:, 0], mapping=mapping)

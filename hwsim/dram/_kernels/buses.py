@@ -81,15 +81,15 @@ def _queue_to_serve(t, s):
 
 @inner
 def _pick(t, s, work, bus):
-    """Entry, queue and maintenance command to issue next; -1 for what does not apply."""
+    """Entry, queue and maintenance command to issue next; NONE for what does not apply."""
     if bus != ROW_BUS:
         entry = best_of(t, s, work, ACTIVATED, bus)
         if entry >= 0:
-            return entry, ACTIVATED, -1
+            return entry, ACTIVATED, NONE
     if s[PRIORITY_HEAD] != s[PRIORITY_TAIL]:
-        return -1, -1, priority_ready(t, s, bus)
+        return NONE, NONE, priority_ready(t, s, bus)
     queue = _queue_to_serve(t, s)
-    return best_of(t, s, work, queue, bus), queue, -1
+    return best_of(t, s, work, queue, bus), queue, NONE
 
 
 @inner

@@ -15,6 +15,7 @@ from hwsim.dram._kernels.layout import (
     CLOCK,
     CLOSES,
     CMD,
+    COLUMN_BUS,
     EARLIEST,
     EDGE,
     EDGES,
@@ -31,8 +32,13 @@ from hwsim.dram._kernels.layout import (
     LAST_LEVEL,
     MARK,
     MARKS,
+    MAX_COMMANDS,
     NEXT,
+    NODES_BEFORE,
+    NODES_PER_PARENT,
+    NONE,
     OPENING,
+    OTHERS,
     PAIR_SPAN,
     PATIENCE,
     PER_BANK,
@@ -43,7 +49,9 @@ from hwsim.dram._kernels.layout import (
     PRIORITY,
     PRIORITY_HEAD,
     PRIORITY_TAIL,
+    RD,
     READY,
+    READY_AT,
     REFRESHES,
     RING,
     ROW_BUS,
@@ -54,6 +62,8 @@ from hwsim.dram._kernels.layout import (
     WAKE_COLUMN,
     WAKE_OTHER,
     WORK_COLUMNS,
+    WR,
+    WRITES,
 )
 from hwsim.dram._kernels.queues import closes_active, is_column, is_ready, maintenance_command, refresh_entry
 
@@ -113,13 +123,23 @@ def _candidate(t, s, queue, entry, bus):
     if bus != SHARED and t[BUS + command * PER_COMMAND] != bus:
         return False
     if not is_ready(t, s, entry, s[CLOCK]):
-        wake_at(s, s[READY + entry * PER_ENTRY])
         return False
     if not allowed(t, s, command, bank, bus):
         return False
     if queue == ACTIVATED:
         return True
     return not closes_active(t, s, command, bank)
+
+
+@inner
+def _soonest(t, s, entry, bus, clock, soonest):
+    """The earlier of a tick and the one at which timing allows an entry; what may go already waits for others."""
+    ready = s[READY + entry * PER_ENTRY]
+    if ready <= clock or ready >= soonest:
+        return soonest
+    if bus != SHARED and t[BUS + s[CMD + entry * PER_ENTRY] * PER_COMMAND] != bus:
+        return soonest
+    return ready
 
 
 @inner
@@ -135,33 +155,45 @@ def _keeps_hit(t, s, entry, mark):
 def _in_order(t, s, queue, bus):
     """Oldest entry whose command may go; with marks, no row is closed for an entry younger than a hit on it."""
     guard = t[SCHEDULER] == FIRST_READY_ROW_HIT
+    clock = s[CLOCK]
+    soonest = FAR
+    others = 0
     s[MARKS] += 1
-    mark, best = s[MARKS], -1
+    mark = s[MARKS]
+    best = NONE
     entry = s[HEAD + queue * PER_QUEUE]
     while entry >= 0:
         refresh_entry(t, s, entry)
-        if guard and s[CMD + entry * PER_ENTRY] == s[FINAL + entry * PER_ENTRY]:
+        if s[CMD + entry * PER_ENTRY] != s[FINAL + entry * PER_ENTRY]:
+            others = 1
+        elif guard:
             s[MARK + s[BANK + entry * PER_ENTRY] * PER_BANK] = mark
-        if not _keeps_hit(t, s, entry, mark):
+        if s[READY + entry * PER_ENTRY] <= clock and not _keeps_hit(t, s, entry, mark):
             if _candidate(t, s, queue, entry, bus):
                 if queue != ACTIVATED:
                     return entry
                 if best < 0 or s[ID + entry * PER_ENTRY] < s[ID + best * PER_ENTRY]:
                     best = entry
+        soonest = _soonest(t, s, entry, bus, clock, soonest)
         entry = s[NEXT + entry * PER_ENTRY]
+    wake_at(s, soonest)
+    s[OTHERS + queue * PER_QUEUE] = others
     return best
 
 
 @inner
 def _mark_hits(t, s, queue):
-    """Mark the banks that a queued request hits."""
+    """Mark the banks that a queued request hits; note whether some request is no hit."""
     s[MARKS] += 1
-    entry = s[HEAD + queue * PER_QUEUE]
+    entry, others = s[HEAD + queue * PER_QUEUE], 0
     while entry >= 0:
         refresh_entry(t, s, entry)
         if s[CMD + entry * PER_ENTRY] == s[FINAL + entry * PER_ENTRY]:
             s[MARK + s[BANK + entry * PER_ENTRY] * PER_BANK] = s[MARKS]
+        else:
+            others = 1
         entry = s[NEXT + entry * PER_ENTRY]
+    s[OTHERS + queue * PER_QUEUE] = others
 
 
 @inner
@@ -180,25 +212,32 @@ def _hits_first(t, s, work, queue, bus):
     """Row hits first, nobody starves; see hit_first in hwsim/dram/policies/schedulers.py."""
     head = s[HEAD + queue * PER_QUEUE]
     if head < 0:
-        return -1
+        return NONE
     _mark_hits(t, s, queue)
-    due, closed_bank = work[ARRIVE + s[ID + head * PER_ENTRY] * WORK_COLUMNS] + t[PATIENCE] + 1, -1
+    due = work[ARRIVE + s[ID + head * PER_ENTRY] * WORK_COLUMNS] + t[PATIENCE] + 1
+    closed_bank = NONE
     if s[CLOCK] < due:
         wake_at(s, due)
     else:
         if _candidate(t, s, queue, head, bus):
             return head
         closed_bank = s[BANK + head * PER_ENTRY]
-    entry, best = head, -1
+    entry = head
+    best = NONE
+    clock = s[CLOCK]
+    soonest = FAR
     while entry >= 0:
-        if s[BANK + entry * PER_ENTRY] != closed_bank and not _keeps_hit(t, s, entry, s[MARKS]):
+        open_to = s[BANK + entry * PER_ENTRY] != closed_bank and s[READY + entry * PER_ENTRY] <= clock
+        if open_to and not _keeps_hit(t, s, entry, s[MARKS]):
             if _candidate(t, s, queue, entry, bus):
                 hit = s[CMD + entry * PER_ENTRY] == s[FINAL + entry * PER_ENTRY]
                 if _better(s, entry, best, hit):
                     best = entry
                 if hit and queue != ACTIVATED:
                     return entry
+        soonest = _soonest(t, s, entry, bus, clock, soonest)
         entry = s[NEXT + entry * PER_ENTRY]
+    wake_at(s, soonest)
     return best
 
 
@@ -207,19 +246,38 @@ def _head_only(t, s, queue, bus):
     """The oldest, if its command may go."""
     head = s[HEAD + queue * PER_QUEUE]
     if head < 0:
-        return -1
+        return NONE
     refresh_entry(t, s, head)
-    return head if _candidate(t, s, queue, head, bus) else -1
+    if _candidate(t, s, queue, head, bus):
+        return head
+    wake_at(s, _soonest(t, s, head, bus, s[CLOCK], FAR))
+    return NONE
+
+
+@inner
+def _columns_from(t, s, queue):
+    """No column command of a queue can go before this tick: what the upper two levels allow."""
+    command = t[WR] if queue == WRITES else t[RD]
+    soonest = FAR
+    first = t[NODES_BEFORE + PER_LEVEL]
+    for node in range(first, first + t[NODES_PER_PARENT + PER_LEVEL]):
+        soonest = min(soonest, s[READY_AT + node * MAX_COMMANDS + command])
+    return max(soonest, s[READY_AT + command])
 
 
 @inner
 def best_of(t, s, work, queue, bus):
-    """Best entry of a queue whose command may go now; -1 if none. Skips queues known to have nothing yet."""
+    """Best entry of a queue whose command may go now; NONE if none. Skips queues known to have nothing yet."""
     column = WAKE_OTHER if bus == ROW_BUS else WAKE_COLUMN
     clock = s[CLOCK]
     if s[column + queue * PER_QUEUE] > clock:
         wake_at(s, s[column + queue * PER_QUEUE])
-        return -1
+        return NONE
+    if queue != ACTIVATED and (bus == COLUMN_BUS or (bus == SHARED and s[OTHERS + queue * PER_QUEUE] == 0)):
+        bound = _columns_from(t, s, queue)
+        if bound > clock:
+            wake_at(s, bound)
+            return NONE
     before = s[EARLIEST]
     s[EARLIEST] = FAR
     if t[SCHEDULER] == HIT_FIRST:
@@ -236,18 +294,18 @@ def best_of(t, s, work, queue, bus):
 
 @inner
 def priority_ready(t, s, bus):
-    """Next command of the oldest maintenance request, or -1 if it may not go now."""
+    """Next command of the oldest maintenance request, or NONE if it may not go now."""
     head = s[PRIORITY_HEAD]
     if head == s[PRIORITY_TAIL]:
-        return -1
+        return NONE
     final, bank = s[PRIORITY + (head % RING) * 2], s[PRIORITY + (head % RING) * 2 + 1]
     command = maintenance_command(t, s, final, bank)
     if bus != SHARED and t[BUS + command * PER_COMMAND] != bus:
-        return -1
+        return NONE
     at = ready_at(t, s, command, bank)
     if at > s[CLOCK]:
         wake_at(s, at)
-        return -1
+        return NONE
     if closes_active(t, s, command, bank) or not allowed(t, s, command, bank, bus):
-        return -1
+        return NONE
     return command

@@ -23,6 +23,7 @@ from hwsim.dram._kernels.layout import (
     NODES_PER_PARENT,
     OPEN,
     OPENS,
+    OTHERS,
     PAST,
     PER_BANK,
     PER_COMMAND,
@@ -143,6 +144,7 @@ def wake_queues(s):
     for queue in range(QUEUES):
         s[WAKE_COLUMN + queue * PER_QUEUE] = 0
         s[WAKE_OTHER + queue * PER_QUEUE] = 0
+        s[OTHERS + queue * PER_QUEUE] = 1
 
 
 @inner

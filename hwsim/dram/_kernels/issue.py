@@ -110,8 +110,8 @@ def send_entry(t, s, work, entry):
     """The next command of an entry to the device."""
     command = s[CMD + entry * PER_ENTRY]
     closes_only = t[EFFECT + command * PER_COMMAND] == CLOSING
-    row = -1 if closes_only else s[ROW + entry * PER_ENTRY]
-    column = work[WORK_COLUMN + s[ID + entry * PER_ENTRY] * WORK_COLUMNS] if is_column(t, command) else -1
+    row = NONE if closes_only else s[ROW + entry * PER_ENTRY]
+    column = work[WORK_COLUMN + s[ID + entry * PER_ENTRY] * WORK_COLUMNS] if is_column(t, command) else NONE
     send(t, s, command, s[BANK + entry * PER_ENTRY], row, column)
 
 
@@ -166,7 +166,8 @@ def upgrade(t, s, entry):
     """Turn a read or write into one with automatic precharge, if the row policy wants it and timing allows it."""
     if t[ROW_POLICY] == OPEN_ROWS:
         return
-    command, closing = s[CMD + entry * PER_ENTRY], -1
+    command = s[CMD + entry * PER_ENTRY]
+    closing = NONE
     if command == t[RD]:
         closing = t[RDA]
     elif command == t[WR]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-FAR = 2**62
+FAR = np.int64(2**62)
 MAX_BANKS, MAX_LEVELS, MAX_NODES, MAX_COMMANDS, MAX_RULES, MAX_WINDOWS, MAX_DEPTH = 256, 6, 1024, 32, 2048, 24, 8
 MAX_ENTRIES, RING, LOG_ROWS, LOG_COLUMNS = 1024, 4096, 1 << 14, 5
 
@@ -40,11 +40,12 @@ TABLE_SIZE = TARGET + MAX_BANKS * MAX_BANKS
     PRIORITY_HEAD, PRIORITY_TAIL, PENDING_HEAD, PENDING_TAIL, NEXT_REFRESH, TURN, OWED, PAIR_NEXT, MARKS,
     OPENING, OPEN_BY, SYNCED, SYNCED_QUEUE, CLOCK_OFF, EDGE, EDGE_BANK, EDGE_ALL, LOGGED, ISSUED, EARLIEST, _QUEUES,
 ) = range(33)  # fmt: skip
-# s: per queue: first and last entry, length, first tick at which a column or another command may go.
+# s: per queue: first and last entry, length, first tick at which a column or another command may go, whether an
+# entry may need another command than its last one.
 QUEUES = 3
 READS, WRITES, ACTIVATED = np.arange(QUEUES)
-PER_QUEUE, PER_ENTRY, PER_BANK = 5, 10, 6
-HEAD, TAIL, LENGTH, WAKE_COLUMN, WAKE_OTHER = range(_QUEUES, _QUEUES + PER_QUEUE)
+PER_QUEUE, PER_ENTRY, PER_BANK = 6, 10, 6
+HEAD, TAIL, LENGTH, WAKE_COLUMN, WAKE_OTHER, OTHERS = range(_QUEUES, _QUEUES + PER_QUEUE)
 # s: per entry of a queue: a request, its place, what it needs next, when timing may allow that, its neighbours.
 _ENTRIES = _QUEUES + QUEUES * PER_QUEUE
 ID, BANK, ROW, CMD, READY, NEXT, BEFORE, FINAL, VERSION, COUNTED = range(_ENTRIES, _ENTRIES + PER_ENTRY)

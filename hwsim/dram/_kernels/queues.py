@@ -28,7 +28,9 @@ from hwsim.dram._kernels.layout import (
     LENGTH,
     LINE,
     NEXT,
+    NONE,
     OPEN,
+    OTHERS,
     PER_BANK,
     PER_COMMAND,
     PER_ENTRY,
@@ -52,7 +54,7 @@ from hwsim.dram._kernels.layout import (
 def append(s, queue, entry):
     """Put an entry at the end of a queue."""
     last = s[TAIL + queue * PER_QUEUE]
-    s[BEFORE + entry * PER_ENTRY], s[NEXT + entry * PER_ENTRY] = last, -1
+    s[BEFORE + entry * PER_ENTRY], s[NEXT + entry * PER_ENTRY] = last, NONE
     if last < 0:
         s[HEAD + queue * PER_QUEUE] = entry
     else:
@@ -61,6 +63,8 @@ def append(s, queue, entry):
     s[LENGTH + queue * PER_QUEUE] += 1
     s[WAKE_COLUMN + queue * PER_QUEUE] = 0
     s[WAKE_OTHER + queue * PER_QUEUE] = 0
+    if s[OPEN + s[BANK + entry * PER_ENTRY] * PER_BANK] != s[ROW + entry * PER_ENTRY]:
+        s[OTHERS + queue * PER_QUEUE] = 1
 
 
 @inner
