@@ -47,7 +47,7 @@ def device_energy(name: str) -> EnergyFile:
 
 def row_joules(device: Device, energy: EnergyFile) -> float:
     """Joules to open and close one row of one bank in all devices; see ``energy.activation_joules``."""
-    currents = Currents(
+    currents = Currents.model_construct(
         vdd=energy.vdd,
         idd0=energy.idd0,
         idd2n=energy.idd2n,
