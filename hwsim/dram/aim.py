@@ -268,4 +268,6 @@ class _Host:
 def aim_lines(log: list[tuple[int, str, int, int, int]]) -> list[str]:
     """One line per command: ``clock,name,bank group,bank,row,column``; -1 means all."""
     places = {bank: (bank // 4, bank % 4) if bank >= 0 else (-1, -1) for bank in range(-1, 16)}
-    return [f"{clock},{name},{places[bank][0]},{places[bank][1]},{row},{column}" for clock, name, bank, row, column in log]
+    return [
+        f"{clock},{name},{places[bank][0]},{places[bank][1]},{row},{column}" for clock, name, bank, row, column in log
+    ]

@@ -33,7 +33,7 @@ def gemv_clocks(device: Device, tiles: int, columns: int) -> int:
     done, mode, step = dict(device.completion), device.time("nMODCH"), device.time("nCCDL")
     write_to_bias, bias = device.time("nCCDS"), _DECODE + mode
     clock = bias + (columns - 1) * step + write_to_bias
-    opened = None
+    opened, answered = None, 0
     for tile in range(min(tiles, 4)):
         if tile:
             # The results came, the next bias was decoded and goes in the same mode, a write-to-read turn apart.

@@ -88,9 +88,7 @@ class Controller:
                 self.forwarded += 1
                 self.pending.append((request.index, self.clock + 1))
             return True
-        queue, depth = (
-            (self.writes, self.policy.write_depth) if request.write else (self.reads, self.policy.read_depth)
-        )
+        queue, depth = (self.writes, self.policy.write_depth) if request.write else (self.reads, self.policy.read_depth)
         if len(queue) >= depth:
             return False
         queue.append(request)

@@ -160,9 +160,7 @@ def _expand(
                 one, two = commands[names.index(first)], commands[names.index(second)]
                 latency = nominal + one.ticks - two.ticks
                 out.append(
-                    Constraint(
-                        levels.index(level), names.index(first), names.index(second), latency, window, sibling
-                    )
+                    Constraint(levels.index(level), names.index(first), names.index(second), latency, window, sibling)
                 )
     return tuple(out)
 
@@ -208,7 +206,8 @@ def resolve(name: str, standard: Standard, reference: bool = False) -> Device:
         )
     }
     refresh = Refresh(
-        *(file.timing.get(key) for key in (file.refresh.all_bank, file.refresh.per_bank)),
+        file.timing.get(file.refresh.all_bank),
+        file.timing.get(file.refresh.per_bank),
         file.timing.get(file.refresh.recovery, 0),
         file.refresh.paired,
     )

@@ -25,7 +25,16 @@ class CommandFile(Part):
     """A command: what it does, to which level, and how long it takes its bus."""
 
     effect: Literal[
-        "open", "begin_open", "close", "read", "write", "read_close", "write_close", "refresh", "sync", "compute",
+        "open",
+        "begin_open",
+        "close",
+        "read",
+        "write",
+        "read_close",
+        "write_close",
+        "refresh",
+        "sync",
+        "compute",
         "mode",
     ]
     scope: str = "Bank"
@@ -99,8 +108,8 @@ class DeviceFile(Part):
     edges: Annotated[int, Field(ge=1, le=2)] = 1
     activate_deadline: str | int = 0
     clock_sync: ClockSync = ClockSync()
-    reference_timing: dict[str, Ticks] = {}
-    completion: dict[str, Count] = {}
+    reference_timing: dict[str, Ticks] = Field(default={})
+    completion: dict[str, Count] = Field(default={})
     energy: EnergyFile
     constraints: tuple[Row, ...]
     corrections: tuple[Row, ...] = ()
@@ -117,16 +126,17 @@ class DeviceFile(Part):
         Raises:
             UserError: the row has not four to six fields, or names an unknown level or command.
         """
-        if not 4 <= len(row) <= 6 or (len(row) == 6 and row[5] != "sibling"):
+        size = len(row)
+        if not 4 <= size <= 6 or (size == 6 and row[-1] != "sibling"):
             raise UserError(f"{where}: expected [level, preceding, following, latency, window, sibling], got {row!r}")
         level, before, after = (str(field) for field in row[:3])
-        window = row[4] if len(row) > 4 else 1
+        window = list(row)[4] if size > 4 else 1
         if not isinstance(window, int) or not 1 <= window <= 64:
             raise UserError(f"{where}: expected a window of 1 to 64 commands, got {window!r}")
         self._known("level", level, self.levels, where)
         for name in before.split() + after.split():
             self._known("command", name, list(self.commands), where)
-        return level, before.split(), after.split(), row[3], window, len(row) == 6
+        return level, before.split(), after.split(), list(row)[3], window, size == 6
 
     @staticmethod
     def _known(what: str, name: str, known: list[str], where: str) -> None:

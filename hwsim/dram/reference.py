@@ -15,9 +15,14 @@ _FOREVER = 2**62
 
 def _request(requests: Requests, index: int, controller: SharedBus) -> Request:
     write = bool(requests.write[index])
-    fields = (requests.line, requests.bank, requests.row, requests.column)
     return Request(
-        index, write, *(int(field[index]) for field in fields), controller.ids["WR" if write else "RD"]
+        index,
+        write,
+        int(requests.line[index]),
+        int(requests.bank[index]),
+        int(requests.row[index]),
+        int(requests.column[index]),
+        controller.ids["WR" if write else "RD"],
     )
 
 

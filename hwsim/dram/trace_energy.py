@@ -35,7 +35,8 @@ class TraceEnergy:
     @property
     def total(self) -> float:
         """Sum of all causes."""
-        return self.activation + sum(joules for _, joules in self.movement) + self.compute + self.refresh + self.background
+        moved = sum(joules for _, joules in self.movement)
+        return self.activation + moved + self.compute + self.refresh + self.background
 
 
 def device_energy(name: str) -> EnergyFile:

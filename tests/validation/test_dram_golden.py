@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hwsim.dram import compiled, reference as plain
+from hwsim.dram import compiled
+from hwsim.dram import reference as plain
 from hwsim.dram.aim import aim_lines, parse_instruction, play_aim
 from hwsim.dram.device import Device, load_device
 from hwsim.dram.patterns import from_lines, lines_of, pattern, pseudo_random
@@ -34,7 +35,7 @@ def requests_of(device: Device, case: str, small: dict[str, list[list[Any]]]) ->
         return from_lines(device, np.array(line), write=np.array(kind) == "W", time=np.array(time))
     if case in ("stream_seq_rd", "act_storm"):
         return pattern("stream", device, 16384) if case != "act_storm" else pattern("act-storm", device, 4096)
-    if case.startswith("rand_") and case != "rand_hot" or case == "sparse_rd":
+    if (case.startswith("rand_") and case != "rand_hot") or case == "sparse_rd":
         sparse = case == "sparse_rd"
         values = pseudo_random(999 if sparse else 12345, 1500 if sparse else 16384)
         line = part(values, 20, device.banks * device.rows * device.columns)

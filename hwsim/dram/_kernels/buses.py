@@ -28,20 +28,20 @@ from hwsim.dram._kernels.layout import (
     CMD,
     COLUMN_BUS,
     DEADLINE,
-    DRAINING,
     DRAIN_START,
     DRAIN_STOP,
+    DRAINING,
     EDGE,
-    EDGES,
     EDGE_ALL,
     EDGE_BANK,
+    EDGES,
     EFFECT,
     LAST_LEVEL,
     LENGTH,
     NONE,
+    OPEN_BY,
     OPENING,
     OPENS,
-    OPEN_BY,
     PER_COMMAND,
     PER_ENTRY,
     PER_QUEUE,
@@ -57,10 +57,10 @@ from hwsim.dram._kernels.layout import (
     ROW_BUS,
     SCOPE,
     SHARED,
-    SYNCED,
-    SYNCED_QUEUE,
     SYNC_READ,
     SYNC_WRITE,
+    SYNCED,
+    SYNCED_QUEUE,
     WAKE_COLUMN,
     WRITES,
 )
@@ -71,10 +71,8 @@ from hwsim.dram._kernels.queues import is_column, unlink
 def _queue_to_serve(t, s):
     """Reads or writes."""
     writes, reads = s[LENGTH + WRITES * PER_QUEUE], s[LENGTH + READS * PER_QUEUE]
-    if s[DRAINING] != 0:
-        stay = writes > t[DRAIN_STOP] or reads == 0
-    else:
-        stay = writes >= t[DRAIN_START] or reads == 0
+    least = t[DRAIN_STOP] + 1 if s[DRAINING] != 0 else t[DRAIN_START]
+    stay = writes >= least or reads == 0
     s[DRAINING] = 1 if stay else 0
     return WRITES if stay else READS
 
@@ -149,7 +147,7 @@ def _finish_opening(t, s, work):
     s[CMD + entry * PER_ENTRY] = t[ACT2]
     send(t, s, t[ACT2], s[BANK + entry * PER_ENTRY], s[ROW + entry * PER_ENTRY], NONE)
     s[OPENING] = -1
-    activate(s, entry)
+    activate(t, s, entry)
     wake_queues(s)
 
 
@@ -208,7 +206,7 @@ def _carry_out_split(t, s, work, queue, entry):
     elif command == t[ACT]:
         count_row(s, entry)
         send_entry(t, s, work, entry)
-        unlink(s, queue, entry)
+        unlink(t, s, queue, entry)
         s[OPENING], s[OPEN_BY] = entry, s[CLOCK] + t[DEADLINE]
         wake_queues(s)
     else:

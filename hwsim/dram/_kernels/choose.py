@@ -10,6 +10,7 @@ from hwsim.dram._kernels.layout import (
     ACTIVATED,
     ARRIVE,
     BANK,
+    BANKS,
     BANKS_BELOW,
     BUS,
     CLOCK,
@@ -18,9 +19,9 @@ from hwsim.dram._kernels.layout import (
     COLUMN_BUS,
     EARLIEST,
     EDGE,
-    EDGES,
     EDGE_ALL,
     EDGE_BANK,
+    EDGES,
     EFFECT,
     FAR,
     FCFS,
@@ -32,10 +33,11 @@ from hwsim.dram._kernels.layout import (
     LAST_LEVEL,
     MARK,
     MARKS,
+    MAX_BANKS,
     MAX_COMMANDS,
+    MAX_LEVELS,
     NEXT,
-    NODES_BEFORE,
-    NODES_PER_PARENT,
+    NODE,
     NONE,
     OPENING,
     OTHERS,
@@ -59,6 +61,7 @@ from hwsim.dram._kernels.layout import (
     SCOPE,
     SHARED,
     SPLIT,
+    WAITING,
     WAKE_COLUMN,
     WAKE_OTHER,
     WORK_COLUMNS,
@@ -168,12 +171,12 @@ def _in_order(t, s, queue, bus):
             others = 1
         elif guard:
             s[MARK + s[BANK + entry * PER_ENTRY] * PER_BANK] = mark
-        if s[READY + entry * PER_ENTRY] <= clock and not _keeps_hit(t, s, entry, mark):
-            if _candidate(t, s, queue, entry, bus):
-                if queue != ACTIVATED:
-                    return entry
-                if best < 0 or s[ID + entry * PER_ENTRY] < s[ID + best * PER_ENTRY]:
-                    best = entry
+        due = s[READY + entry * PER_ENTRY] <= clock and not _keeps_hit(t, s, entry, mark)
+        if due and _candidate(t, s, queue, entry, bus):
+            if queue != ACTIVATED:
+                return entry
+            if best < 0 or s[ID + entry * PER_ENTRY] < s[ID + best * PER_ENTRY]:
+                best = entry
         soonest = _soonest(t, s, entry, bus, clock, soonest)
         entry = s[NEXT + entry * PER_ENTRY]
     wake_at(s, soonest)
@@ -228,13 +231,13 @@ def _hits_first(t, s, work, queue, bus):
     soonest = FAR
     while entry >= 0:
         open_to = s[BANK + entry * PER_ENTRY] != closed_bank and s[READY + entry * PER_ENTRY] <= clock
-        if open_to and not _keeps_hit(t, s, entry, s[MARKS]):
-            if _candidate(t, s, queue, entry, bus):
-                hit = s[CMD + entry * PER_ENTRY] == s[FINAL + entry * PER_ENTRY]
-                if _better(s, entry, best, hit):
-                    best = entry
-                if hit and queue != ACTIVATED:
-                    return entry
+        due = open_to and not _keeps_hit(t, s, entry, s[MARKS])
+        if due and _candidate(t, s, queue, entry, bus):
+            hit = s[CMD + entry * PER_ENTRY] == s[FINAL + entry * PER_ENTRY]
+            if _better(s, entry, best, hit):
+                best = entry
+            if hit and queue != ACTIVATED:
+                return entry
         soonest = _soonest(t, s, entry, bus, clock, soonest)
         entry = s[NEXT + entry * PER_ENTRY]
     wake_at(s, soonest)
@@ -256,13 +259,18 @@ def _head_only(t, s, queue, bus):
 
 @inner
 def _columns_from(t, s, queue):
-    """No column command of a queue can go before this tick: what the upper two levels allow."""
+    """No column command of a queue can go before this tick: what the groups that have entries allow."""
     command = t[WR] if queue == WRITES else t[RD]
     soonest = FAR
-    first = t[NODES_BEFORE + PER_LEVEL]
-    for node in range(first, first + t[NODES_PER_PARENT + PER_LEVEL]):
-        soonest = min(soonest, s[READY_AT + node * MAX_COMMANDS + command])
-    return max(soonest, s[READY_AT + command])
+    span = t[BANKS_BELOW + (t[LAST_LEVEL] - 1) * PER_LEVEL]
+    for group in range(t[BANKS] // span):
+        if s[WAITING + queue * MAX_BANKS + group] > 0:
+            at = s[READY_AT + command]
+            place = NODE + group * span * MAX_LEVELS
+            for level in range(1, t[LAST_LEVEL]):
+                at = max(at, s[READY_AT + t[place + level] * MAX_COMMANDS + command])
+            soonest = min(soonest, at)
+    return soonest
 
 
 @inner

@@ -37,9 +37,9 @@ from hwsim.dram._kernels.layout import (
     LAST_ISSUE,
     LENGTH,
     LOG,
+    LOG_COLUMNS,
     LOGGED,
     LOGGING,
-    LOG_COLUMNS,
     MISSES,
     NEXT,
     NONE,
@@ -136,8 +136,9 @@ def _others_want_row(s, entry):
     for queue in range(QUEUES):
         other = s[HEAD + queue * PER_QUEUE]
         while other >= 0:
-            same = s[BANK + other * PER_ENTRY] == s[BANK + entry * PER_ENTRY] and s[ROW + other * PER_ENTRY] == s[ROW + entry * PER_ENTRY]
-            if same and other != entry:
+            same_bank = s[BANK + other * PER_ENTRY] == s[BANK + entry * PER_ENTRY]
+            same_row = s[ROW + other * PER_ENTRY] == s[ROW + entry * PER_ENTRY]
+            if same_bank and same_row and other != entry:
                 return True
             other = s[NEXT + other * PER_ENTRY]
     return False
@@ -182,7 +183,7 @@ def upgrade(t, s, entry):
 @inner
 def _retire(t, s, work, queue, entry):
     """The last command of a request was issued."""
-    unlink(s, queue, entry)
+    unlink(t, s, queue, entry)
     s[WAKE_COLUMN + queue * PER_QUEUE] = 0
     s[WAKE_OTHER + queue * PER_QUEUE] = 0
     if queue == ACTIVATED:
@@ -205,14 +206,14 @@ def _promote(t, s, queue, entry):
     full = s[LENGTH + ACTIVATED * PER_QUEUE] >= t[BANKS]
     if full or (queue == ACTIVATED and not t[FAITHFUL]):
         return
-    unlink(s, queue, entry)
-    activate(s, entry)
+    unlink(t, s, queue, entry)
+    activate(t, s, entry)
 
 
 @inner
-def activate(s, entry):
+def activate(t, s, entry):
     """Put an entry among the activated ones."""
-    append(s, ACTIVATED, entry)
+    append(t, s, ACTIVATED, entry)
     s[VERSION + entry * PER_ENTRY] = s[CHANGES + s[BANK + entry * PER_ENTRY] * PER_BANK] - 1
     s[ACTIVE + s[BANK + entry * PER_ENTRY] * PER_BANK] += 1
 

@@ -53,13 +53,14 @@ ID, BANK, ROW, CMD, READY, NEXT, BEFORE, FINAL, VERSION, COUNTED = range(_ENTRIE
 _BANKS = _ENTRIES + MAX_ENTRIES * PER_ENTRY
 OPEN, ACTIVE, ACCESSES, ASKED, CHANGES, MARK = range(_BANKS, _BANKS + PER_BANK)
 # s: first tick of each command at each node; history of commands with a window; maintenance and data on their way;
-# when a stack may be refreshed again; commands counted and logged.
+# when a stack may be refreshed again; entries per queue and bank group; commands counted and logged.
 READY_AT = _BANKS + MAX_BANKS * PER_BANK
 PAST = READY_AT + MAX_NODES * MAX_COMMANDS
 PRIORITY = PAST + MAX_NODES * MAX_WINDOWS * MAX_DEPTH
 PENDING = PRIORITY + 2 * RING
 ALLOWED = PENDING + 2 * RING
-COUNT = ALLOWED + MAX_BANKS * MAX_BANKS
+WAITING = ALLOWED + MAX_BANKS * MAX_BANKS
+COUNT = WAITING + QUEUES * MAX_BANKS
 LOG = COUNT + MAX_COMMANDS
 STATE_SIZE = LOG + LOG_ROWS * LOG_COLUMNS
 

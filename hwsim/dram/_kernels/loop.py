@@ -3,9 +3,11 @@
 # pyright: basic
 from __future__ import annotations
 
+from typing import Any
+
 from hwsim.dram._kernels.buses import shared_tick, split_activate_tick, split_tick
 from hwsim.dram._kernels.choose import wake_at
-from hwsim.dram._kernels.jit import entry_point, inner, pointer
+from hwsim.dram._kernels.jit import entry_point, fingerprint, inner, pointer
 from hwsim.dram._kernels.layout import (
     ARRIVE,
     BANK,
@@ -27,9 +29,9 @@ from hwsim.dram._kernels.layout import (
     LENGTH,
     LIMIT,
     LINE,
-    LOGGED,
     LOG_FULL,
     LOG_ROWS,
+    LOGGED,
     MERGED,
     NEXT,
     OFFERED,
@@ -42,8 +44,8 @@ from hwsim.dram._kernels.layout import (
     PRIORITY_HEAD,
     PRIORITY_TAIL,
     RD,
-    READS,
     READ_DEPTH,
+    READS,
     REQUESTS,
     RING,
     ROW,
@@ -58,8 +60,8 @@ from hwsim.dram._kernels.layout import (
     WORK_ROW,
     WR,
     WRITE,
-    WRITES,
     WRITE_DEPTH,
+    WRITES,
 )
 from hwsim.dram._kernels.queues import append, holds_line
 from hwsim.dram._kernels.refresh import ask_for_precharges, refresh_tick
@@ -71,11 +73,12 @@ def _enqueue(t, s, work, request, queue):
     entry = s[FREE]
     s[FREE] = s[NEXT + entry * PER_ENTRY]
     bank = work[WORK_BANK + request * WORK_COLUMNS]
-    s[ID + entry * PER_ENTRY], s[BANK + entry * PER_ENTRY], s[ROW + entry * PER_ENTRY] = request, bank, work[WORK_ROW + request * WORK_COLUMNS]
+    s[ID + entry * PER_ENTRY], s[BANK + entry * PER_ENTRY] = request, bank
+    s[ROW + entry * PER_ENTRY] = work[WORK_ROW + request * WORK_COLUMNS]
     s[FINAL + entry * PER_ENTRY] = t[WR] if queue == WRITES else t[RD]
     s[VERSION + entry * PER_ENTRY] = s[CHANGES + bank * PER_BANK] - 1
     s[COUNTED + entry * PER_ENTRY] = 0
-    append(s, queue, entry)
+    append(t, s, queue, entry)
 
 
 @inner
@@ -165,10 +168,9 @@ def _next_clock(t, s, work, issued):
     return max(s[EARLIEST], clock + 1) - 1
 
 
-@entry_point
-def run(tables, state, requests):
+@inner
+def _play(t, s, work):
     """Play until all requests are complete, the log is full, or nothing moves any more."""
-    t, s, work = pointer(tables), pointer(state), pointer(requests)
     while s[DONE] < t[REQUESTS]:
         if s[LOGGED] + 4 > LOG_ROWS:
             return LOG_FULL
@@ -189,3 +191,18 @@ def run(tables, state, requests):
             break
         s[CLOCK] = following
     return FINISHED
+
+
+def _build(sources: int) -> Any:
+    @entry_point
+    def run(tables, state, requests):
+        return _play(pointer(tables), pointer(state), pointer(requests)) if sources else 0
+
+    return run
+
+
+run = _build(fingerprint())
+"""``run(tables, state, requests)``: plays all requests; FINISHED, or LOG_FULL when it is to be called again.
+
+What is kept on disk depends on the number it encloses, so that no change of any kernel file finds an old version.
+"""

@@ -27,6 +27,7 @@ from hwsim.dram._kernels.layout import (
     LAST_LEVEL,
     LENGTH,
     LINE,
+    MAX_BANKS,
     NEXT,
     NONE,
     OPEN,
@@ -44,6 +45,7 @@ from hwsim.dram._kernels.layout import (
     SCOPE,
     TAIL,
     VERSION,
+    WAITING,
     WAKE_COLUMN,
     WAKE_OTHER,
     WORK_COLUMNS,
@@ -51,7 +53,14 @@ from hwsim.dram._kernels.layout import (
 
 
 @inner
-def append(s, queue, entry):
+def _group(t, s, queue, entry):
+    """Where the entries of a queue for the bank group of an entry are counted."""
+    span = t[BANKS_BELOW + (t[LAST_LEVEL] - 1) * PER_LEVEL]
+    return WAITING + queue * MAX_BANKS + s[BANK + entry * PER_ENTRY] // span
+
+
+@inner
+def append(t, s, queue, entry):
     """Put an entry at the end of a queue."""
     last = s[TAIL + queue * PER_QUEUE]
     s[BEFORE + entry * PER_ENTRY], s[NEXT + entry * PER_ENTRY] = last, NONE
@@ -61,6 +70,7 @@ def append(s, queue, entry):
         s[NEXT + last * PER_ENTRY] = entry
     s[TAIL + queue * PER_QUEUE] = entry
     s[LENGTH + queue * PER_QUEUE] += 1
+    s[_group(t, s, queue, entry)] += 1
     s[WAKE_COLUMN + queue * PER_QUEUE] = 0
     s[WAKE_OTHER + queue * PER_QUEUE] = 0
     if s[OPEN + s[BANK + entry * PER_ENTRY] * PER_BANK] != s[ROW + entry * PER_ENTRY]:
@@ -68,7 +78,7 @@ def append(s, queue, entry):
 
 
 @inner
-def unlink(s, queue, entry):
+def unlink(t, s, queue, entry):
     """Take an entry out of a queue."""
     before, after = s[BEFORE + entry * PER_ENTRY], s[NEXT + entry * PER_ENTRY]
     if before < 0:
@@ -80,6 +90,7 @@ def unlink(s, queue, entry):
     else:
         s[BEFORE + after * PER_ENTRY] = before
     s[LENGTH + queue * PER_QUEUE] -= 1
+    s[_group(t, s, queue, entry)] -= 1
 
 
 @inner

@@ -58,10 +58,10 @@ class CappedRows(OpenRows):
         controller = self.controller
         precharge = controller.ids["PREpb"]
         for bank, count in enumerate(self.accesses):
-            if count >= controller.policy.cap and not self.asked[bank]:
-                if controller.clock >= controller.state.ready_at(precharge, bank):
-                    controller.maintain("PREpb", bank)
-                    self.asked[bank] = True
+            due = count >= controller.policy.cap and not self.asked[bank]
+            if due and controller.clock >= controller.state.ready_at(precharge, bank):
+                controller.maintain("PREpb", bank)
+                self.asked[bank] = True
 
     def upgrade(self, request: Request) -> None:
         """Automatic precharge at the cap; never under a request that was activated for, unless defects are copied."""

@@ -63,7 +63,8 @@ def test_an_access_to_a_single_bank_is_completed_before_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("AiM MAC_AKB 64 1 0", "did you mean"), ("AiM MAC_ABK 64", "expected the fields size mask row")]
+    ("text", "message"),
+    [("AiM MAC_AKB 64 1 0", "did you mean"), ("AiM MAC_ABK 64", "expected the fields size mask row")],
 )
 def test_an_instruction_that_can_not_be_read_is_refused(text: str, message: str) -> None:
     with pytest.raises(UserError, match=message):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -11,8 +12,6 @@ from hwsim.dram.device import load_device
 from hwsim.dram.mapping import MAPPINGS, decode
 from hwsim.dram.patterns import PATTERNS, from_lines
 from workloads.errors import UserError
-
-import numpy as np
 
 
 def test_figures_and_commands_are_written(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hwsim.dram.patterns import pattern
 from hwsim.dram.policy import Policy
 from hwsim.dram.requests import Commands
 from hwsim.dram.timing import load_standard
-from hwsim.dram.trace_energy import open_ticks, refresh_joules, row_joules, device_energy, trace_energy
+from hwsim.dram.trace_energy import device_energy, open_ticks, refresh_joules, row_joules, trace_energy
 
 NAMES = ("gddr6", "hbm2", "hbm3", "ddr5", "lpddr5")
 
