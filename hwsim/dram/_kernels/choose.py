@@ -10,7 +10,6 @@ from hwsim.dram._kernels.layout import (
     ACTIVATED,
     ARRIVE,
     BANK,
-    BANKS,
     BANKS_BELOW,
     BUS,
     CLOCK,
@@ -33,11 +32,12 @@ from hwsim.dram._kernels.layout import (
     LAST_LEVEL,
     MARK,
     MARKS,
-    MAX_BANKS,
     MAX_COMMANDS,
     MAX_LEVELS,
+    MAX_NODES,
     NEXT,
     NODE,
+    NODES_BEFORE,
     NONE,
     OPENING,
     OTHERS,
@@ -262,14 +262,16 @@ def _columns_from(t, s, queue):
     """No column command of a queue can go before this tick: what the groups that have entries allow."""
     command = t[WR] if queue == WRITES else t[RD]
     soonest = FAR
-    span = t[BANKS_BELOW + (t[LAST_LEVEL] - 1) * PER_LEVEL]
-    for group in range(t[BANKS] // span):
-        if s[WAITING + queue * MAX_BANKS + group] > 0:
-            at = s[READY_AT + command]
-            place = NODE + group * span * MAX_LEVELS
-            for level in range(1, t[LAST_LEVEL]):
-                at = max(at, s[READY_AT + t[place + level] * MAX_COMMANDS + command])
+    level = t[LAST_LEVEL] - 1
+    base, span = t[NODES_BEFORE + level * PER_LEVEL], t[BANKS_BELOW + level * PER_LEVEL]
+    place = NODE
+    for group in range(base, t[NODES_BEFORE + (level + 1) * PER_LEVEL]):
+        if s[WAITING + queue * MAX_NODES + group] > 0:
+            at = s[READY_AT + group * MAX_COMMANDS + command]
+            for above in range(place, place + level):
+                at = max(at, s[READY_AT + t[above] * MAX_COMMANDS + command])
             soonest = min(soonest, at)
+        place += span * MAX_LEVELS
     return soonest
 
 
@@ -286,6 +288,8 @@ def best_of(t, s, work, queue, bus):
         if bound > clock:
             wake_at(s, bound)
             return NONE
+    if bus == ROW_BUS and s[OTHERS + queue * PER_QUEUE] == 0:
+        return NONE
     before = s[EARLIEST]
     s[EARLIEST] = FAR
     if t[SCHEDULER] == HIT_FIRST:

@@ -27,8 +27,10 @@ from hwsim.dram._kernels.layout import (
     LAST_LEVEL,
     LENGTH,
     LINE,
-    MAX_BANKS,
+    MAX_LEVELS,
+    MAX_NODES,
     NEXT,
+    NODE,
     NONE,
     OPEN,
     OTHERS,
@@ -55,8 +57,7 @@ from hwsim.dram._kernels.layout import (
 @inner
 def _group(t, s, queue, entry):
     """Where the entries of a queue for the bank group of an entry are counted."""
-    span = t[BANKS_BELOW + (t[LAST_LEVEL] - 1) * PER_LEVEL]
-    return WAITING + queue * MAX_BANKS + s[BANK + entry * PER_ENTRY] // span
+    return WAITING + queue * MAX_NODES + t[NODE + s[BANK + entry * PER_ENTRY] * MAX_LEVELS + t[LAST_LEVEL] - 1]
 
 
 @inner
