@@ -135,6 +135,15 @@ def _check(device: Device, policy: Policy) -> None:
     command = "REFpb" if by_bank else "REFab"
     if policy.refresh != "none" and (interval is None or device.command(command) < 0):
         raise UserError(f"refresh: {device.name} has no refresh by {command}")
+    limits = (
+        ("banks", device.banks, layout.MAX_BANKS),
+        ("levels", len(device.levels), layout.MAX_LEVELS),
+        ("commands", len(device.commands), layout.MAX_COMMANDS),
+        ("read_depth and write_depth", policy.read_depth + policy.write_depth + device.banks + 2, layout.MAX_ENTRIES),
+    )
+    for key, value, most in limits:
+        if value > most:
+            raise UserError(f"{device.name}: {key}: the compiled engine takes at most {most}, got {value}")
     if policy.refresh == "paired_bank" and not device.refresh.paired:
         raise UserError(f"refresh: {device.name} does not refresh pseudo channels in pairs")
 

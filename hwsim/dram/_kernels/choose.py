@@ -11,6 +11,7 @@ from hwsim.dram._kernels.layout import (
     ARRIVE,
     BANK,
     BANKS_BELOW,
+    BLOCKED,
     BUS,
     CLOCK,
     CLOSES,
@@ -131,7 +132,10 @@ def _candidate(t, s, queue, entry, bus):
         return False
     if queue == ACTIVATED:
         return True
-    return not closes_active(t, s, command, bank)
+    if closes_active(t, s, command, bank):
+        s[BLOCKED] = 1
+        return False
+    return True
 
 
 @inner

@@ -14,6 +14,7 @@ from hwsim.dram._kernels.layout import (
     BANK,
     BANKS,
     BANKS_BELOW,
+    BLOCKED,
     CAP,
     CAPPED_ROWS,
     CHANGES,
@@ -188,7 +189,9 @@ def _retire(t, s, work, queue, entry):
     s[WAKE_OTHER + queue * PER_QUEUE] = 0
     if queue == ACTIVATED:
         s[ACTIVE + s[BANK + entry * PER_ENTRY] * PER_BANK] -= 1
-        wake_queues(s)
+        if s[BLOCKED] != 0:
+            s[BLOCKED] = 0
+            wake_queues(s)
     request, clock = s[ID + entry * PER_ENTRY], s[CLOCK]
     if work[WRITE + request * WORK_COLUMNS] != 0:
         work[DEPART + request * WORK_COLUMNS] = clock

@@ -38,8 +38,9 @@ TABLE_SIZE = TARGET + MAX_BANKS * MAX_BANKS
 (
     CLOCK, OFFERED, DONE, DRAINING, FREE, LAST_ISSUE, HITS, MISSES, CONFLICTS, FORWARDED, MERGED, STALLED,
     PRIORITY_HEAD, PRIORITY_TAIL, PENDING_HEAD, PENDING_TAIL, NEXT_REFRESH, TURN, OWED, PAIR_NEXT, MARKS,
-    OPENING, OPEN_BY, SYNCED, SYNCED_QUEUE, CLOCK_OFF, EDGE, EDGE_BANK, EDGE_ALL, LOGGED, ISSUED, EARLIEST, _QUEUES,
-) = range(33)  # fmt: skip
+    OPENING, OPEN_BY, SYNCED, SYNCED_QUEUE, CLOCK_OFF, EDGE, EDGE_BANK, EDGE_ALL, LOGGED, ISSUED, EARLIEST,
+    BLOCKED, _QUEUES,
+) = range(34)  # fmt: skip
 # s: per queue: first and last entry, length, first tick at which a column or another command may go, whether an
 # entry may need another command than its last one.
 QUEUES = 3

@@ -109,6 +109,12 @@ def test_a_cap_on_accesses_does_not_close_a_row_under_an_activated_request() -> 
     assert not compiled.play(device, policy, requests).stalled
 
 
+def test_queues_that_are_too_deep_are_refused() -> None:
+    device = load_device("ddr5")
+    with pytest.raises(UserError, match="read_depth and write_depth: the compiled engine takes at most"):
+        compiled.play(device, Policy(read_depth=5000), pattern("stream", device, 4))
+
+
 def test_a_refresh_that_a_device_does_not_have_is_refused() -> None:
     device = load_device("ddr5")
     for engine in (compiled, reference):
