@@ -6,7 +6,7 @@ import numpy as np
 
 from hwsim.dram._kernels import layout
 from hwsim.dram.controller import WATCHDOG_TICKS
-from hwsim.dram.device import Constraint, Device
+from hwsim.dram.device import Constraint, Device, require_plain_commands
 from hwsim.dram.policy import REFRESH_POLICIES, ROW_POLICIES, SCHEDULERS, Policy
 from hwsim.dram.requests import Commands, Integers, Outcome, Requests
 from workloads.errors import UserError
@@ -130,6 +130,7 @@ def _state(device: Device, policy: Policy) -> Integers:
 
 
 def _check(device: Device, policy: Policy) -> None:
+    require_plain_commands(device)
     by_bank = policy.refresh in ("per_bank", "paired_bank")
     interval = device.refresh.per_bank if by_bank else device.refresh.all_bank
     command = "REFpb" if by_bank else "REFab"

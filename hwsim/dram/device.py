@@ -140,6 +140,18 @@ class Device:
         )[1:]
 
 
+def require_plain_commands(device: Device) -> None:
+    """Refuse a device that the controllers of reads and writes can not drive.
+
+    Raises:
+        UserError: a command that they issue is missing.
+    """
+    missing = [name for name in ("RD", "WR", "RDA", "WRA", "PREpb", "PREab", "REFab") if device.command(name) < 0]
+    if missing:
+        text = ", ".join(missing)
+        raise UserError(f"{device.name}: no controller of reads and writes drives it: it has no command {text}")
+
+
 def _value(expression: str | int, timing: dict[str, int], where: str) -> int:
     try:
         return int(evaluate(parse(expression), timing))

@@ -6,7 +6,7 @@ import numpy as np
 
 from hwsim.dram.buses import SharedBus, build_controller
 from hwsim.dram.controller import WATCHDOG_TICKS, Request
-from hwsim.dram.device import Device
+from hwsim.dram.device import Device, require_plain_commands
 from hwsim.dram.policy import Policy
 from hwsim.dram.requests import SERIAL, Commands, Outcome, Requests
 
@@ -34,6 +34,7 @@ def play(device: Device, policy: Policy, requests: Requests, limit: int = _FOREV
     Args:
         limit: ticks after which to stop.
     """
+    require_plain_commands(device)
     controller = build_controller(device, policy)
     arrive, depart = np.full((2, len(requests)), -1, dtype=np.int64)
     offered = done = 0

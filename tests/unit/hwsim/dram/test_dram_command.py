@@ -51,6 +51,7 @@ def test_a_file_of_requests_is_played(tmp_path: Path) -> None:
         (["hbm2", "--pattern", "streem"], "neither a file nor one of"),
         (["hbm2", "--mapping", "Column Bank Row"], "no address bits are left for PseudoChannel"),
         (["ddr3"], "no command-level description"),
+        (["gddr6_aim"], "it has no command PREpb, PREab"),
         (["ddr5", "--refresh", "per_bank"], "no refresh by REFpb"),
     ],
 )
