@@ -28,6 +28,7 @@ class Geometry:
         vectors: inputs that one MAC command multiplies with the weights it reads.
         burst: elements of one burst on the interface.
         result_lanes: sums per result that are added only outside.
+        bias: whether the accumulators are set before every sum.
         sets: sets of banks; with two, one set opens its next row while the other works.
     """
 
@@ -41,6 +42,7 @@ class Geometry:
     burst: int = 16
     result_lanes: int = 1
     sets: int = 1
+    bias: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,10 @@ class _Pieces:
         bursts = _up(self.shape.units * self.shape.result_lanes, self.shape.burst)
         return Do("RD_MAC", self.held * self.at_once * bursts)
 
+    def _bias(self) -> Program:
+        """The accumulators set, where the units need it."""
+        return (Do("WR_BIAS", self.held * self.at_once),) if self.shape.bias else ()
+
     def _macs(self, length: int, banks: int = 0) -> Node:
         """So many columns, each for all vectors at once."""
         return Do("MAC", length * _up(self.at_once, self.shape.vectors), banks)
@@ -160,14 +166,15 @@ class _Pieces:
     def _by_inputs(self) -> Program:
         program: list[Node] = []
         for times, size in _cut(self.product.k, self.chunk):
-            program += _repeat(times, (self._write(size), *self._rows(self.passes, size, (), (self._read(),))))
+            segments = self._rows(self.passes, size, self._bias(), (self._read(),))
+            program += _repeat(times, (self._write(size), *segments))
         return tuple(program)
 
     def _by_outputs(self) -> Program:
         body: list[Node] = []
         for times, size in _cut(self.product.k, self.chunk):
             body += self._rows(times, size, (self._write(size),), ())
-        return _repeat(self.passes, (*body, self._read()))
+        return _repeat(self.passes, (*self._bias(), *body, self._read()))
 
     def _rows(self, times: int, size: int, before: Program, after: Program) -> Program:
         """``times`` segments of MACs over ``size`` inputs, each between ``before`` and ``after``, packed into rows."""
@@ -176,11 +183,13 @@ class _Pieces:
             rest = (*_OPEN, self._macs(length % columns)) if length % columns else ()
             return _repeat(times, (*before, *self._whole_rows(length // columns), *rest, *after))
         each = min(columns // length, times)
-        turn = (self._macs(length), *after)
-        segment = (*before, *_repeat(_up(self.together, self.at_once), turn))
-        left = times % each
-        rows = _repeat(times // each, (*_OPEN, *_repeat(each, segment)))
-        return (*rows, *((*_OPEN, *_repeat(left, segment)) if left else ()))
+        work = (self._macs(length), *after)
+        turns = _up(self.together, self.at_once)
+
+        def row(segments: int) -> Program:
+            return (*before, *_OPEN, *work, *_repeat(segments * turns - 1, (*before, *work)))
+
+        return (*_repeat(times // each, row(each)), *(row(times % each) if times % each else ()))
 
     def _whole_rows(self, count: int) -> Program:
         """Rows used from end to end; with two sets of banks, the next is opened while one is used."""

@@ -35,6 +35,7 @@ class DramMacSpec(UnitSpec):
         buffer: bytes of input that a channel holds.
         accumulators: results that a unit holds.
         vectors: inputs that one command multiplies with the weights it reads.
+        bias: whether accumulators have to be set before every sum.
         result_lanes: sums per result that are added only outside.
         burst: bytes of one burst on the interface.
         adders: additions of partial sums per cycle outside.
@@ -59,6 +60,7 @@ class DramMacSpec(UnitSpec):
     buffer: Bytes
     accumulators: Count = 1
     vectors: Count = 1
+    bias: bool = False
     result_lanes: Count = 1
     burst: Bytes = 32.0
     adders: Count = 256
@@ -120,6 +122,7 @@ def geometry_of(spec: DramMacSpec) -> Geometry:
         vectors=spec.vectors,
         burst=int(spec.burst * 8 / spec.bits),
         result_lanes=spec.result_lanes,
+        bias=spec.bias,
         sets=2 if spec.alternate else 1,
     )
 

@@ -141,6 +141,7 @@ class DramMac:
             "ACT": spec.opened * self._row_joules,
             "MAC": column + macs * work.vectors * energy.mac,
             "WR_GB": burst * energy.buffer_bit,
+            "WR_BIAS": burst * energy.buffer_bit,
             "RD_MAC": burst * energy.buffer_bit,
             "WR": burst * wires,
         }
