@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 from hwsim.chip import Chip
@@ -130,7 +131,7 @@ def check_fits(graph: OperatorGraph, machine: Machine) -> None:
             f"does not fit: has {graph.parameters / 1e9:.4g} billion weights, the arrays hold {places / 1e9:.4g}",
             "; try a system of more chips",
         )
-    needs, has = needed_bytes(graph, bool(machine.holders)), capacity_bytes(chip)
+    needs, has = needed_bytes(graph, bool(machine.holders) and math.isfinite(places)), capacity_bytes(chip)
     if needs > has:
         raise DoesNotFitError(
             f"{graph.model} on {chip.name}",

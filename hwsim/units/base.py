@@ -171,7 +171,7 @@ class Holder(Protocol):
 
     @property
     def weight_capacity(self) -> float:
-        """Weights that it has room for."""
+        """Weights that it has room for; infinite where they lie in its memory, whose size is the limit."""
         ...
 
 

@@ -18,7 +18,7 @@ from workloads.errors import UserError
 EXPECTED = {
     "tpu_v1", "tpu_v4i", "eyeriss", "simba_like", "gemmini", "scalesim_os", "scalesim_ws", "scalesim_is",
     "a100_80gb_pcie", "a100_80gb_sxm", "a40", "h100_sxm", "v100_sxm2", "v100s", "t4", "titan_xp", "orin_nano",
-    "xeon_8480",
+    "xeon_8480", "pim_gpt", "gddr6_aim", "hbm2_pim", "hbm3_bank_pim", "hbm3_bankgroup_pim", "hbm3_logic_pim",
 }  # fmt: skip
 
 
