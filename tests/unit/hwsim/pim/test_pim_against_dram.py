@@ -9,7 +9,7 @@ from hwsim.config import load_chip
 from hwsim.dram.aim import parse_instruction, play_aim
 from hwsim.pim.commands import Channel, commands_of
 from hwsim.pim.layout import Layout, Product, best_layout
-from hwsim.pim.timing import PimTiming
+from hwsim.pim.timing import Command, PimTiming
 from hwsim.units._dram_mac_spec import DramMacSpec, geometry_of
 
 SPEC = load_chip("gddr6_aim").units["pim"]
@@ -35,7 +35,7 @@ def clocks(layout: Layout, timing: PimTiming) -> list[tuple[int, str]]:
     """Clock and name of every command of the stream; the first row needs no PRE."""
     channel = Channel(timing)
     played: list[tuple[int, str]] = []
-    commands = [command for command, _ in commands_of(layout.program)]
+    commands: list[Command] = [command for command, _ in commands_of(layout.program)]
     first = commands.index("PRE")
     for command in commands[:first] + commands[first + 1 :]:
         before = channel.register
