@@ -9,16 +9,20 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args
 
-from hwsim.machine import Machine
-from hwsim.nest import Nest
-from hwsim.operand import Operand
-from hwsim.schedule import Level
-from hwsim.units.base import ArrayUnit
 from workloads.errors import UserError, did_you_mean
 
+if TYPE_CHECKING:
+    # For annotations only: the options of the commands are built from this module, which must cost nothing.
+    from hwsim.machine import Machine
+    from hwsim.nest import Nest
+    from hwsim.operand import Operand
+    from hwsim.schedule import Level
+    from hwsim.units.base import ArrayUnit
+
 Objective: TypeAlias = Literal["latency", "energy", "edp", "traffic"]
+OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 
 
 class InfeasibleError(UserError):
@@ -48,7 +52,7 @@ class Goal:
 
     Attributes:
         objective: what is minimized first; the others break ties.
-        budget_seconds: wall time after which an anytime search stops; None is until done.
+        budget_seconds: wall time per contraction after which an anytime search stops; None is until done.
         jobs: processor cores that a search may use.
     """
 

@@ -6,8 +6,9 @@ Equal contractions share one search. The mapper of single contractions is a para
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol, TypeAlias
 
 from hwsim.chip import Chip
 from hwsim.machine import Machine, make_machine
@@ -16,9 +17,11 @@ from hwsim.operand import OPERANDS, Operand
 from hwsim.pipeline import ticks_of
 from hwsim.schedule import Mapping as OpMapping
 from hwsim.schedule import Placement, Schedule, Step
+from hwsim.technology import static_power_watts
 from hwsim.units.base import ArrayUnit
-from hwsim.work import chunk_of, nest_for, operand_tensors, stream_bytes
-from mapper.base import Found, Goal, InfeasibleError, Objective, Task, get_mapper
+from hwsim.work import chunk_of, make_work, nest_for, operand_tensors, stream_bytes
+from mapper.base import Found, Goal, InfeasibleError, Objective, Task, get_mapper, rank
+from mapper.quality import note, state
 from mapper.residency import Piece, plan
 from workloads.errors import UserError
 from workloads.graph import Op, OperatorGraph, Tensor, number, points, size_bytes
@@ -33,6 +36,22 @@ class NoUnitError(UserError):
     """No unit of the chip runs an operator."""
 
 
+Key: TypeAlias = tuple[Nest, str, float, frozenset[Operand]]
+"""A contraction, its unit, free scratchpad and resident operands: what makes two searches the same."""
+
+
+class Store(Protocol):
+    """Results of earlier runs; ``mapper.cache`` is one."""
+
+    def get(self, task: Task, mapper: str, goal: Goal) -> Found | None:
+        """The result kept for a task, if there is one."""
+        ...
+
+    def put(self, task: Task, mapper: str, goal: Goal, found: Found) -> None:
+        """Keep a result."""
+        ...
+
+
 @dataclass(slots=True)
 class Search:
     """A mapper on a machine, with the searches already done; graphs that share it share their mappings.
@@ -41,15 +60,19 @@ class Search:
         machine: the chip made ready.
         mapper: name of a registered mapper.
         goal: what to minimize, and the effort it may take.
-        found: results by contraction, unit, free scratchpad and resident operands.
-        evaluated: mappings looked at for all of them.
+        store: results of earlier runs; None uses and keeps none.
+        say: is told how many contractions of a graph are mapped.
+        found: results of this run.
+        asked: keys of the results that were asked for, in order; a graph's own are those since its start.
     """
 
     machine: Machine
     mapper: str = "fast"
     goal: Goal = field(default_factory=Goal)
-    found: dict[tuple[Nest, str, float, frozenset[Operand]], Found] = field(default_factory=dict)
-    evaluated: int = 0
+    store: Store | None = None
+    say: Callable[[str], None] | None = None
+    found: dict[Key, Found] = field(default_factory=dict)
+    asked: list[Key] = field(default_factory=list)
 
 
 def map_graph(graph: OperatorGraph, chip: Chip, mapper: str = "fast", objective: Objective = "latency") -> Schedule:
@@ -73,12 +96,24 @@ def map_with(search: Search, graph: OperatorGraph) -> Schedule:
     pieces = _pieces(graph, search.machine)
     placements = plan(graph, search.machine, pieces)
     steps: list[Step] = []
+    start, total = len(search.asked), sum(_searched(search.machine, piece) for piece in pieces)
     for index, piece in enumerate(pieces):
         alive = [p for p in placements if p.first_step <= index <= p.last_step]
         mapping = _map_piece(search, piece, alive)
         steps.append(Step(piece.op.name, piece.segment, mapping, piece.chunks, piece.tile, piece.group))
-    note = f"heuristic, {search.evaluated:,} mappings of {len(search.found)} distinct contractions evaluated"
-    return Schedule(tuple(steps), placements, search.mapper, note)
+        if search.say is not None:
+            search.say(f"{len(search.asked) - start} of {total} contractions mapped")
+    return Schedule(tuple(steps), placements, search.mapper, note_since(search, start))
+
+
+def note_since(search: Search, start: int) -> str:
+    """What may be said about all mappings asked for since ``len(search.asked)`` was ``start``."""
+    said = note([search.found[key] for key in dict.fromkeys(search.asked[start:])])
+    return said if search.goal.objective == "latency" else f"for least {search.goal.objective}: {said}"
+
+
+def _searched(machine: Machine, piece: Piece) -> bool:
+    return piece.unit in machine.arrays and is_contraction(piece.op)
 
 
 def _pieces(graph: OperatorGraph, machine: Machine) -> list[Piece]:
@@ -176,36 +211,51 @@ def _map_piece(search: Search, piece: Piece, alive: Sequence[Placement]) -> OpMa
     free = machine.chip.memories[pad].size - sum(p.size_bytes for p in alive if p.memory == pad) if pad else 0.0
     if piece.unit in machine.arrays and is_contraction(op):
         found = _contraction(search, machine.arrays[piece.unit], op, piece.tensors, resident, free)
-        other = _faster_stream(search, op, piece, resident, found.seconds)
-        if other is not None:
-            return _stream(op, replace(piece, unit=other), resident, free)
-        return OpMapping(piece.unit, found.levels, resident=resident)
+        mapping = OpMapping(piece.unit, found.levels, resident=resident, proof=state(found))
+        return _better_stream(search, op, piece, mapping, found, free) or mapping
     if piece.unit in machine.kernels:
         return OpMapping(piece.unit, resident=resident)
     return _stream(op, piece, resident, free if pad else math.inf)
 
 
-def _faster_stream(search: Search, op: Op, piece: Piece, resident: Sequence[str], seconds: float) -> str | None:
+def _better_stream(
+    search: Search, op: Op, piece: Piece, array: OpMapping, found: Found, free: float
+) -> OpMapping | None:
     """A streaming unit on the same scratchpad that beats the array on independent products of one column each.
 
     That is a depthwise convolution: no input is used for two outputs, so an array has nothing to share.
     """
     machine = search.machine
-    best: tuple[float, str] | None = None
     gemm = gemm_of(nest_for(machine, piece.unit, op, piece.tensors))
     if gemm.n or not gemm.batch:
         return None
+    best, best_key = None, _key(search, op, piece, array, found.seconds)
     for name, unit in machine.streams.items():
         if machine.scratchpad(name) != machine.scratchpad(piece.unit):
             continue
         if unit.refuses(op, piece.tensors) is not None:
             continue
         port = machine.places[name].port
-        moved = port.ticks(sum(stream_bytes(op, piece.tensors, resident, 1))) / ticks_of(machine.chip, 1.0)
-        needed = max(unit.stream_cycles(op, points(op)) / machine.chip.clocks[unit.spec.clock], moved)
-        if needed < seconds and (best is None or needed < best[0]):
-            best = (needed, name)
-    return best[1] if best else None
+        moved = port.ticks(sum(stream_bytes(op, piece.tensors, array.resident, 1))) / ticks_of(machine.chip, 1.0)
+        seconds = max(unit.stream_cycles(op, points(op)) / machine.chip.clocks[unit.spec.clock], moved)
+        mapping = _stream(op, replace(piece, unit=name), array.resident, free)
+        key = _key(search, op, piece, mapping, seconds)
+        if key < best_key:
+            best, best_key = mapping, key
+    return best
+
+
+def _key(search: Search, op: Op, piece: Piece, mapping: OpMapping, seconds: float) -> tuple[float, ...]:
+    """What two mappings of one operator on different units are compared by, energy and traffic as they are reported."""
+    if search.goal.objective == "latency":
+        return (seconds,)
+    machine = search.machine
+    work = make_work(machine, op, Step(op.name, piece.segment, mapping), piece.tensors)
+    energy = sum(action.count * (action.energy_joules or 0.0) for action in work.actions)
+    energy += seconds * static_power_watts(machine.chip)
+    outer = machine.outer(mapping.unit)
+    moved = sum(read + write for memory, read, write in work.traffic if memory == outer)
+    return rank(search.goal.objective, seconds, energy, moved)
 
 
 def _contraction(
@@ -222,12 +272,21 @@ def _contraction(
     key = (nest, unit.name, free, roles)
     if key not in search.found:
         try:
-            found = get_mapper(search.mapper)(Task(nest, unit, free, roles), machine, search.goal)
+            search.found[key] = _solve(search, Task(nest, unit, free, roles))
         except InfeasibleError as error:
             raise InfeasibleError(f"{op.name} ({op.kind}) on {machine.chip.name}: {error}") from error
-        search.found[key] = found
-        search.evaluated += found.evaluated
+    search.asked.append(key)
     return search.found[key]
+
+
+def _solve(search: Search, task: Task) -> Found:
+    """The mapper's result, or that of an earlier run."""
+    found = search.store.get(task, search.mapper, search.goal) if search.store is not None else None
+    if found is None:
+        found = get_mapper(search.mapper)(task, search.machine, search.goal)
+        if search.store is not None:
+            search.store.put(task, search.mapper, search.goal, found)
+    return found
 
 
 def _stream(op: Op, piece: Piece, resident: tuple[str, ...], free: float) -> OpMapping:
