@@ -25,8 +25,22 @@ Objective: TypeAlias = Literal["latency", "energy", "edp", "traffic"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 
 
-class InfeasibleError(UserError):
-    """No mapping exists; the message names the constraint and the smallest change that would help."""
+class CannotMapError(UserError):
+    """An operator cannot run on a chip.
+
+    Attributes:
+        op: the operator, where it is known.
+        memory: that is too small for it, if it is that.
+    """
+
+    def __init__(self, message: str, op: str = "", memory: str = "") -> None:
+        super().__init__(message)
+        self.op = op
+        self.memory = memory
+
+
+class InfeasibleError(CannotMapError):
+    """No mapping exists; the message names the constraint, and that of a whole graph the smallest change that helps."""
 
 
 @dataclass(frozen=True, slots=True)

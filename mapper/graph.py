@@ -20,7 +20,7 @@ from hwsim.schedule import Placement, Schedule, Step
 from hwsim.technology import static_power_watts
 from hwsim.units.base import ArrayUnit
 from hwsim.work import chunk_of, make_work, nest_for, operand_tensors, stream_bytes
-from mapper.base import Found, Goal, InfeasibleError, Objective, Task, get_mapper, rank
+from mapper.base import CannotMapError, Found, Goal, InfeasibleError, Objective, Task, get_mapper, rank
 from mapper.quality import note, state
 from mapper.residency import Piece, plan
 from workloads.errors import UserError
@@ -28,11 +28,13 @@ from workloads.graph import Op, OperatorGraph, Tensor, number, points, size_byte
 
 CAPACITY_STEPS = 16
 """Free scratchpad is rounded down to this many steps, so that equal operators with nearly equal room share a search."""
+TRIAL_SECONDS = 0.2
+"""Longest search for a contraction when only its feasibility is asked for."""
 PIECES = 8
 """Streamed operators are cut into at least so many pieces when they move much data, to overlap transfer and compute."""
 
 
-class NoUnitError(UserError):
+class NoUnitError(CannotMapError):
     """No unit of the chip runs an operator."""
 
 
@@ -62,6 +64,7 @@ class Search:
         goal: what to minimize, and the effort it may take.
         store: results of earlier runs; None uses and keeps none.
         say: is told how many contractions of a graph are mapped.
+        advise: whether a graph that cannot be mapped is tried on changed chips to say what would help.
         found: results of this run.
         asked: keys of the results that were asked for, in order; a graph's own are those since its start.
     """
@@ -71,6 +74,7 @@ class Search:
     goal: Goal = field(default_factory=Goal)
     store: Store | None = None
     say: Callable[[str], None] | None = None
+    advise: bool = True
     found: dict[Key, Found] = field(default_factory=dict)
     asked: list[Key] = field(default_factory=list)
 
@@ -93,11 +97,40 @@ def map_graph(graph: OperatorGraph, chip: Chip, mapper: str = "fast", objective:
 
 def map_with(search: Search, graph: OperatorGraph) -> Schedule:
     """``map_graph`` with a machine and searches that several graphs share; raises the same."""
+    try:
+        return _mapped(search, graph)
+    except CannotMapError as error:
+        if not search.advise:
+            raise
+        from mapper.feasibility import advice
+
+        def attempt(chip: Chip, changed: OperatorGraph, only: str) -> UserError | None:
+            return _attempt(search, chip, changed, only)
+
+        more = advice(error, search.machine.chip, graph, attempt)
+        raise type(error)(f"{error}{more}", error.op, error.memory) from error
+
+
+def _attempt(search: Search, chip: Chip, graph: OperatorGraph, only: str) -> UserError | None:
+    """What goes wrong when a graph is mapped on another chip; with a name, what goes wrong with that operator."""
+    budget = min(search.goal.budget_seconds or TRIAL_SECONDS, TRIAL_SECONDS)
+    trial = Search(make_machine(chip), search.mapper, replace(search.goal, budget_seconds=budget))
+    try:
+        _mapped(trial, graph, only)
+    except UserError as error:
+        another = only and isinstance(error, CannotMapError) and error.op != only
+        return None if another else error
+    return None
+
+
+def _mapped(search: Search, graph: OperatorGraph, only: str = "") -> Schedule:
     pieces = _pieces(graph, search.machine)
     placements = plan(graph, search.machine, pieces)
     steps: list[Step] = []
     start, total = len(search.asked), sum(_searched(search.machine, piece) for piece in pieces)
     for index, piece in enumerate(pieces):
+        if only and piece.op.name != only:
+            continue
         alive = [p for p in placements if p.first_step <= index <= p.last_step]
         mapping = _map_piece(search, piece, alive)
         steps.append(Step(piece.op.name, piece.segment, mapping, piece.chunks, piece.tile, piece.group))
@@ -161,7 +194,8 @@ def _unit_for(op: Op, tensors: Mapping[str, Tensor], machine: Machine) -> str:
         where = f" at {op.source}" if op.source else ""
         raise NoUnitError(
             f"{machine.chip.name}: no unit runs {op.name} ({op.kind}{where}): {'; '.join(reasons)};"
-            " add a unit to the chip file or choose other bits with --bits"
+            " add a unit to the chip file or choose other bits with --bits",
+            op.name,
         )
     return min(willing)[2]
 
@@ -274,7 +308,8 @@ def _contraction(
         try:
             search.found[key] = _solve(search, Task(nest, unit, free, roles))
         except InfeasibleError as error:
-            raise InfeasibleError(f"{op.name} ({op.kind}) on {machine.chip.name}: {error}") from error
+            text = f"{op.name} ({op.kind}) on {machine.chip.name}: {error}"
+            raise InfeasibleError(text, op.name, error.memory) from error
     search.asked.append(key)
     return search.found[key]
 
