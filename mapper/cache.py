@@ -50,8 +50,12 @@ def cache_folder() -> Path | None:
 
 @cache
 def program_version() -> str:
-    """A hash of every source and data file of the program and of the versions of the libraries that compute."""
-    home = Path(__file__).resolve().parents[1]
+    """Names the running program: see ``files_version``."""
+    return files_version(Path(__file__).resolve().parents[1])
+
+
+def files_version(home: Path) -> str:
+    """A hash of every source and data file of the packages in a folder, and of the libraries that compute with them."""
     digest = hashlib.sha256(sys.version.encode())
     for name in _LIBRARIES:
         digest.update(f"\n{name} {version(name)}".encode())

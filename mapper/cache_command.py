@@ -34,8 +34,9 @@ def cache(clear: bool, as_json: bool) -> None:
         click.echo(json_text({**asdict(state), "removed": removed}), nl=False)
         return
     if clear:
-        click.echo(f"{removed:,} files removed")
-    click.echo(f"{state.folder}: {state.entries:,} mappings, {show(state.size_bytes, 'B')}")
+        click.echo(f"{removed:,} file{'' if removed == 1 else 's'} removed")
+    mappings = f"{state.entries:,} mapping{'' if state.entries == 1 else 's'}"
+    click.echo(f"{state.folder}: {mappings}, {show(state.size_bytes, 'B')}")
     if state.other_entries:
         more = f"{state.other_entries:,} files, {show(state.other_bytes, 'B')}"
         click.echo(f"of other versions of the program: {more}; remove all with --clear")

@@ -27,12 +27,14 @@ def note(founds: Sequence[Found]) -> str:
         return f"{HEURISTIC}, {evaluated:,} mappings of {_count(founds)} evaluated"
     gap = max(proof.gap for proof in proofs)
     unproven = len(founds) - len(proofs)
-    said = OPTIMAL if gap <= 0 else f"{_within(gap)} (worst of {_count(proofs)})"
-    looked = f"{evaluated:,} of {_large(sum(proof.space for proof in proofs))} mappings evaluated"
+    said = OPTIMAL if gap <= 0 else _within(gap)
     if unproven:
-        said = f"{said} for {len(proofs)} of {_count(founds)}, {HEURISTIC} for {unproven}"
-        looked = f"{evaluated:,} mappings evaluated"
-    return f"{said}, {looked}" + (f" ({_count(founds)})" if gap <= 0 and not unproven else "")
+        return (
+            f"{said} for {len(proofs):,} of {_count(founds)}, {HEURISTIC} for {unproven:,},"
+            f" {evaluated:,} mappings evaluated"
+        )
+    looked = f"{evaluated:,} of {_large(sum(proof.space for proof in proofs))} mappings evaluated"
+    return f"{said}, {looked} ({_count(founds)})" if gap <= 0 else f"{said} (worst of {_count(founds)}), {looked}"
 
 
 def _count(some: Sequence[object]) -> str:
