@@ -17,7 +17,7 @@ from hwsim.output import OPS_COLUMNS
 from mapper import base
 from mapper.base import Found, Goal, Proof, Task, get_mapper
 from mapper.choices import MappingChoiceError, MappingChoices
-from mapper.estimate import estimate, make_estimator
+from mapper.estimate import estimate, estimator_for, make_estimator
 from tests.end_to_end.conftest import Result, Run
 from tests.end_to_end.small_chip import SMALL_CHIP
 from workloads.inline import parse_inline
@@ -142,6 +142,13 @@ def test_a_proof_reaches_the_report_and_a_gap_is_never_hidden(folder: Path, monk
         "within 3.2 % of optimal (worst of 1 distinct contraction), 10 of 1.0e9 mappings evaluated"
     )
     assert cut.ops[0].proof == "within 3.2 % of optimal"
+
+
+def test_who_waits_is_told_how_many_contractions_are_mapped(folder: Path) -> None:
+    said: list[str] = []
+    estimator = estimator_for(load_chip("chip.yaml"), say=said.append)
+    estimator.report(parse_inline(SMALL))
+    assert said == ["1 of 1 contractions mapped"]
 
 
 def test_a_graph_speaks_only_of_its_own_contractions(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapper.base import Found, Proof
@@ -53,6 +53,7 @@ def test_the_note_says_how_much_was_looked_at_and_the_worst_that_is_proven(found
     assert note(founds) == said
 
 
+@settings(deadline=None)
 @given(gap=st.floats(1e-12, 0.999999))
 def test_the_stated_distance_from_the_optimum_is_never_too_small(gap: float) -> None:
     stated = re.fullmatch(r"within ([\d,.]+) % of optimal", state(found(1, gap)))
