@@ -117,6 +117,18 @@ class Mapper(Protocol):
         ...
 
 
+class Store(Protocol):
+    """Results of earlier runs; ``mapper.cache`` is one."""
+
+    def get(self, task: Task, mapper: str, goal: Goal) -> Found | None:
+        """The result kept for a task, if there is one."""
+        ...
+
+    def put(self, task: Task, mapper: str, goal: Goal, found: Found) -> None:
+        """Keep a result."""
+        ...
+
+
 _MAPPERS: dict[str, Mapper] = {}
 _MODULES = {"fast": "mapper.fast", "exhaustive": "mapper.exhaustive"}
 

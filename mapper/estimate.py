@@ -18,7 +18,7 @@ from hwsim.simulation import simulate
 from mapper.base import Objective
 from mapper.choices import FAST, MappingChoices
 from mapper.generate import add_up, step_weights
-from mapper.graph import Search, map_with, note_since
+from mapper.graph import Search, map_with
 from workloads.graph import OperatorGraph
 from workloads.model import Choices, Model, bind_model, plan_model
 from workloads.phases import decode_step
@@ -61,16 +61,19 @@ def make_estimator(
     return estimator_for(chip, MappingChoices(mapper, objective, budget_seconds, jobs, cached))
 
 
-def estimator_for(chip: Chip, choices: MappingChoices = FAST, say: Callable[[str], None] | None = None) -> Estimator:
+def estimator_for(
+    chip: Chip, choices: MappingChoices = FAST, say: Callable[[str], None] | None = None, advise: bool = True
+) -> Estimator:
     """An estimator for a chip.
 
     Args:
         chip: the target.
         choices: how mappings are found.
         say: is told how far the mapping of a graph is.
+        advise: whether what does not fit is tried on changed chips; a sweep over chips has no use for that.
     """
     machine = make_machine(chip)
-    search = Search(machine, choices.mapper, choices.goal, say=say)
+    search = Search(machine, choices.mapper, choices.goal, say=say, advise=advise)
     if choices.cached and choices.mapper != FAST.mapper:
         from mapper.cache import open_cache
 
@@ -214,7 +217,7 @@ def _generate(estimator: Estimator, model: Model, choices: Choices, prompt: int,
     weights = step_weights(plan.first_context, plan.last_context, step) if plan.steps else {}
     parts = [("prefill.", prefill, 1.0), *(("decode.", step(context), weight) for context, weight in weights.items())]
     report = add_up(parts, batch=choices.batch, output=output, prompt=prompt)
-    note = note_since(estimator.search, start)
+    note = estimator.search.note(start)
     if plan.steps:
         note += f"; {plan.steps} decode steps summed from {len(known)} simulated ones"
     return replace(report, mapper_note=note, warnings=(*report.warnings, *warnings))

@@ -8,30 +8,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from hwsim.chip import Chip
 from hwsim.machine import Machine, make_machine
-from hwsim.nest import Nest, gemm_of, is_contraction
+from hwsim.nest import Nest, is_contraction
 from hwsim.operand import OPERANDS, Operand
-from hwsim.pipeline import ticks_of
 from hwsim.schedule import Mapping as OpMapping
 from hwsim.schedule import Placement, Schedule, Step
-from hwsim.technology import static_power_watts
 from hwsim.units.base import ArrayUnit
-from hwsim.work import chunk_of, make_work, nest_for, operand_tensors, stream_bytes
-from mapper.base import CannotMapError, Found, Goal, InfeasibleError, Objective, Task, get_mapper, rank
+from hwsim.work import chunk_of, nest_for, operand_tensors
+from mapper.base import CannotMapError, Found, Goal, InfeasibleError, Objective, Store, Task, get_mapper
 from mapper.quality import note, state
 from mapper.residency import Piece, plan
+from mapper.streams import better_stream, stream_mapping
 from workloads.errors import UserError
-from workloads.graph import Op, OperatorGraph, Tensor, number, points, size_bytes
+from workloads.graph import Op, OperatorGraph, Tensor, number, size_bytes
 
 CAPACITY_STEPS = 16
 """Free scratchpad is rounded down to this many steps, so that equal operators with nearly equal room share a search."""
 TRIAL_SECONDS = 0.2
 """Longest search for a contraction when only its feasibility is asked for."""
-PIECES = 8
-"""Streamed operators are cut into at least so many pieces when they move much data, to overlap transfer and compute."""
 
 
 class NoUnitError(CannotMapError):
@@ -40,18 +37,6 @@ class NoUnitError(CannotMapError):
 
 Key: TypeAlias = tuple[Nest, str, float, frozenset[Operand]]
 """A contraction, its unit, free scratchpad and resident operands: what makes two searches the same."""
-
-
-class Store(Protocol):
-    """Results of earlier runs; ``mapper.cache`` is one."""
-
-    def get(self, task: Task, mapper: str, goal: Goal) -> Found | None:
-        """The result kept for a task, if there is one."""
-        ...
-
-    def put(self, task: Task, mapper: str, goal: Goal, found: Found) -> None:
-        """Keep a result."""
-        ...
 
 
 @dataclass(slots=True)
@@ -66,7 +51,8 @@ class Search:
         say: is told how many contractions of a graph are mapped.
         advise: whether a graph that cannot be mapped is tried on changed chips to say what would help.
         found: results of this run.
-        asked: keys of the results that were asked for, in order; a graph's own are those since its start.
+        asked: keys of the results that were asked for, in order.
+        start: how many of them were asked for before the latest graph.
     """
 
     machine: Machine
@@ -77,6 +63,13 @@ class Search:
     advise: bool = True
     found: dict[Key, Found] = field(default_factory=dict)
     asked: list[Key] = field(default_factory=list)
+    start: int = 0
+
+    def note(self, start: int | None = None) -> str:
+        """What may be said about the mappings asked for from ``start`` on, by default those of the latest graph."""
+        keys = dict.fromkeys(self.asked[self.start if start is None else start :])
+        said = note([self.found[key] for key in keys])
+        return said if self.goal.objective == "latency" else f"for least {self.goal.objective}: {said}"
 
 
 def map_graph(graph: OperatorGraph, chip: Chip, mapper: str = "fast", objective: Objective = "latency") -> Schedule:
@@ -97,6 +90,7 @@ def map_graph(graph: OperatorGraph, chip: Chip, mapper: str = "fast", objective:
 
 def map_with(search: Search, graph: OperatorGraph) -> Schedule:
     """``map_graph`` with a machine and searches that several graphs share; raises the same."""
+    search.start = len(search.asked)
     try:
         return _mapped(search, graph)
     except CannotMapError as error:
@@ -127,7 +121,7 @@ def _mapped(search: Search, graph: OperatorGraph, only: str = "") -> Schedule:
     pieces = _pieces(graph, search.machine)
     placements = plan(graph, search.machine, pieces)
     steps: list[Step] = []
-    start, total = len(search.asked), sum(_searched(search.machine, piece) for piece in pieces)
+    total = sum(_searched(search.machine, piece) for piece in pieces)
     for index, piece in enumerate(pieces):
         if only and piece.op.name != only:
             continue
@@ -135,14 +129,8 @@ def _mapped(search: Search, graph: OperatorGraph, only: str = "") -> Schedule:
         mapping = _map_piece(search, piece, alive)
         steps.append(Step(piece.op.name, piece.segment, mapping, piece.chunks, piece.tile, piece.group))
         if search.say is not None:
-            search.say(f"{len(search.asked) - start} of {total} contractions mapped")
-    return Schedule(tuple(steps), placements, search.mapper, note_since(search, start))
-
-
-def note_since(search: Search, start: int) -> str:
-    """What may be said about all mappings asked for since ``len(search.asked)`` was ``start``."""
-    said = note([search.found[key] for key in dict.fromkeys(search.asked[start:])])
-    return said if search.goal.objective == "latency" else f"for least {search.goal.objective}: {said}"
+            search.say(f"{len(search.asked) - search.start} of {total} contractions mapped")
+    return Schedule(tuple(steps), placements, search.mapper, search.note())
 
 
 def _searched(machine: Machine, piece: Piece) -> bool:
@@ -246,50 +234,10 @@ def _map_piece(search: Search, piece: Piece, alive: Sequence[Placement]) -> OpMa
     if piece.unit in machine.arrays and is_contraction(op):
         found = _contraction(search, machine.arrays[piece.unit], op, piece.tensors, resident, free)
         mapping = OpMapping(piece.unit, found.levels, resident=resident, proof=state(found))
-        return _better_stream(search, op, piece, mapping, found, free) or mapping
+        return better_stream(machine, search.goal.objective, op, piece, mapping, found.seconds, free) or mapping
     if piece.unit in machine.kernels:
         return OpMapping(piece.unit, resident=resident)
-    return _stream(op, piece, resident, free if pad else math.inf)
-
-
-def _better_stream(
-    search: Search, op: Op, piece: Piece, array: OpMapping, found: Found, free: float
-) -> OpMapping | None:
-    """A streaming unit on the same scratchpad that beats the array on independent products of one column each.
-
-    That is a depthwise convolution: no input is used for two outputs, so an array has nothing to share.
-    """
-    machine = search.machine
-    gemm = gemm_of(nest_for(machine, piece.unit, op, piece.tensors))
-    if gemm.n or not gemm.batch:
-        return None
-    best, best_key = None, _key(search, op, piece, array, found.seconds)
-    for name, unit in machine.streams.items():
-        if machine.scratchpad(name) != machine.scratchpad(piece.unit):
-            continue
-        if unit.refuses(op, piece.tensors) is not None:
-            continue
-        port = machine.places[name].port
-        moved = port.ticks(sum(stream_bytes(op, piece.tensors, array.resident, 1))) / ticks_of(machine.chip, 1.0)
-        seconds = max(unit.stream_cycles(op, points(op)) / machine.chip.clocks[unit.spec.clock], moved)
-        mapping = _stream(op, replace(piece, unit=name), array.resident, free)
-        key = _key(search, op, piece, mapping, seconds)
-        if key < best_key:
-            best, best_key = mapping, key
-    return best
-
-
-def _key(search: Search, op: Op, piece: Piece, mapping: OpMapping, seconds: float) -> tuple[float, ...]:
-    """What two mappings of one operator on different units are compared by, energy and traffic as they are reported."""
-    if search.goal.objective == "latency":
-        return (seconds,)
-    machine = search.machine
-    work = make_work(machine, op, Step(op.name, piece.segment, mapping), piece.tensors)
-    energy = sum(action.count * (action.energy_joules or 0.0) for action in work.actions)
-    energy += seconds * static_power_watts(machine.chip)
-    outer = machine.outer(mapping.unit)
-    moved = sum(read + write for memory, read, write in work.traffic if memory == outer)
-    return rank(search.goal.objective, seconds, energy, moved)
+    return stream_mapping(op, piece, resident, free if pad else math.inf)
 
 
 def _contraction(
@@ -322,19 +270,3 @@ def _solve(search: Search, task: Task) -> Found:
         if search.store is not None:
             search.store.put(task, search.mapper, search.goal, found)
     return found
-
-
-def _stream(op: Op, piece: Piece, resident: tuple[str, ...], free: float) -> OpMapping:
-    """Pieces of a streamed operator: small enough for two buffers, at least a few, whole rows for reductions."""
-    total = max(1, points(op))
-    moved = sum(stream_bytes(op, piece.tensors, resident, 1))
-    row = number(op.loops[-1].extent) if op.loops else 1
-    if not moved or math.isinf(free):
-        return OpMapping(piece.unit, tile_elements=total, resident=resident)
-    per_point = moved / total
-    fits = max(1, int(free / 2 / per_point))
-    wanted = max(1, min(total, fits, max(-(-total // PIECES), int(65536 / per_point))))
-    variant = "passes" if op.passes > 1 and row > fits else ""
-    if wanted >= row and total % row == 0:
-        wanted -= wanted % row
-    return OpMapping(piece.unit, tile_elements=wanted, resident=resident, variant=variant)

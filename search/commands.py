@@ -49,7 +49,7 @@ def compare(
     output.check_writable(outputs.values())
     choices = read_choices(options)
     loaded = [load_chip(name) for name in (chip_names() if chips == ALL else _split(chips))]
-    estimators = [estimator_for(chip, options.mapping) for chip in loaded]
+    estimators = [estimator_for(chip, options.mapping, advise=False) for chip in loaded]
     opened = _open(models)
     rows = list(track(sweep(opened, estimators, choices, phase), "compare", len(opened) * len(estimators)))
     texts = {
