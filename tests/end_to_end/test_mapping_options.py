@@ -94,7 +94,7 @@ def test_a_depthwise_convolution_goes_where_the_objective_is_least(folder: Path)
 def test_the_report_its_files_and_explain_say_what_is_proven(hwsim: Run, folder: Path) -> None:
     base_arguments = (SMALL, "--chip", "chip.yaml", "--mapper", "exhaustive")
     out = " ".join(good(hwsim("estimate", *base_arguments)).split())
-    assert "mapper exhaustive (heuristic, " in out
+    assert "mapper exhaustive: heuristic, " in out
     data = json.loads(good(hwsim("estimate", *base_arguments, "--json", "-")))
     assert data["mapper"]["note"].startswith("heuristic, ")
     assert [row["proof"] for row in data["ops"]] == ["heuristic"]
