@@ -38,6 +38,7 @@ class OpRow:
         bound_by: "compute", "memory:<name>", "overhead" or "dependency".
         unit: where it ran.
         mapping: one readable line.
+        proof: what is proven of the mapping, as in ``hwsim.schedule.Mapping``.
     """
 
     name: str
@@ -52,6 +53,7 @@ class OpRow:
     bound_by: str
     mapping: str = ""
     busy_seconds: float = 0.0
+    proof: str = ""
 
 
 @dataclass(frozen=True, slots=True)

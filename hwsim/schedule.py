@@ -51,6 +51,7 @@ class Mapping:
         resident: operands or tensors that are already, or stay, in the on-chip memory named by ``levels[1]``, so that
             they cause no traffic to ``levels[0]``.
         variant: for a unit with several kernels, which one.
+        proof: what is proven of the levels, for example "optimal" or "heuristic"; empty where none were searched.
     """
 
     unit: str
@@ -58,6 +59,7 @@ class Mapping:
     tile_elements: int = 0
     resident: tuple[str, ...] = ()
     variant: str = ""
+    proof: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def _facts(report: Report, tdp_watts: float | None) -> Iterator[tuple[str, str]]
     yield "lower bounds", _bounds(report)
     yield "model", _model(report)
     if report.mapper:
-        yield "mapper", f"{report.mapper}{f' ({report.mapper_note})' if report.mapper_note else ''}"
+        yield "mapper", f"{report.mapper}{f': {report.mapper_note}' if report.mapper_note else ''}"
 
 
 def _per_work(report: Report) -> str:

@@ -295,6 +295,7 @@ def _op_row(machine: Machine, entry: Entry, seconds: float, joules: float) -> Op
         bound_by=_bound_by(machine, entry, seconds),
         mapping=work.note,
         busy_seconds=(work.compute_seconds + work.overhead_seconds) * entry.repeats,
+        proof=entry.step.mapping.proof,
     )
 
 

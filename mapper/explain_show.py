@@ -116,6 +116,8 @@ def show_detail(detail: OperatorDetail, console: Console) -> None:
     for line in nest_lines(detail.levels, detail.innermost, time.unit) or (f"mapping: {detail.note}",):
         console.print(Text(f" {line}"), soft_wrap=True)
     console.print()
+    if detail.proof:
+        _print(console, f"mapping: {detail.proof}")
     for line in _sizes(detail):
         _print(console, line)
 

@@ -19,11 +19,11 @@ import numpy as np
 from hwsim.machine import Machine
 from hwsim.nest import Axis, Nest
 from hwsim.operand import OPERANDS
-from hwsim.quantity import show
 from hwsim.schedule import Level, TileLoop
 from hwsim.work import memory_traffic
-from mapper.base import Found, Goal, InfeasibleError, Objective, Task, rank, register
+from mapper.base import Found, Goal, Objective, Task, rank, register
 from mapper.cost import compute_seconds, held_bytes, tiling_costs
+from mapper.feasibility import infeasible
 
 CANDIDATES = 3000
 """Tilings tried over each inner mapping, times three orders."""
@@ -275,14 +275,3 @@ def price(
         energy += 8 * (read * bits.read + write * bits.write)
     seconds = float(np.ravel(costs.seconds)[0])
     return Found(levels, seconds, float(np.ravel(costs.outer_bytes)[0]), energy, evaluated)
-
-
-def infeasible(task: Task, machine: Machine) -> InfeasibleError:
-    """Why not even the smallest tile fits."""
-    pad = machine.scratchpad(task.unit.name)
-    assert pad is not None, "a unit without a scratchpad can't run out of it"
-    needed = float(held_bytes(task, machine, dict.fromkeys(task.nest.dims, 1)))
-    return InfeasibleError(
-        f"memories.{pad}.size: not even the smallest tile fits {task.unit.name}: needs {show(needed, 'B')},"
-        f" has {show(task.capacity_bytes, 'B')}; enlarge {pad} or use fewer bits"
-    )

@@ -121,4 +121,5 @@ def _merge(name: str, rows: Sequence[tuple[OpRow, float]]) -> OpRow:
         bound_by=busiest.bound_by,
         mapping=busiest.mapping,
         busy_seconds=sum(weight * row.busy_seconds for row, weight in rows),
+        proof=", ".join(dict.fromkeys(row.proof for row, _ in rows)),
     )
