@@ -19,6 +19,7 @@ from hwsim.schedule import Placement, Schedule, Step
 from hwsim.units.base import ArrayUnit
 from hwsim.work import chunk_of, nest_for, operand_tensors, stream_bytes
 from mapper.base import Found, Goal, InfeasibleError, Objective, Task, get_mapper
+from mapper.placement.problem import Rule
 from mapper.residency import Piece, plan
 from workloads.errors import UserError
 from workloads.graph import Op, OperatorGraph, Tensor, number, points, size_bytes
@@ -41,6 +42,7 @@ class Search:
         machine: the chip made ready.
         mapper: name of a registered mapper.
         goal: what to minimize, and the effort it may take.
+        placement: how operators find their units, where several run them.
         found: results by contraction, unit, free scratchpad and resident operands.
         evaluated: mappings looked at for all of them.
     """
@@ -48,6 +50,7 @@ class Search:
     machine: Machine
     mapper: str = "fast"
     goal: Goal = field(default_factory=Goal)
+    placement: Rule = "peak"
     found: dict[tuple[Nest, str, float, frozenset[Operand]], Found] = field(default_factory=dict)
     evaluated: int = 0
 
@@ -71,11 +74,25 @@ def map_graph(graph: OperatorGraph, chip: Chip, mapper: str = "fast", objective:
 def map_with(search: Search, graph: OperatorGraph) -> Schedule:
     """``map_graph`` with a machine and searches that several graphs share; raises the same."""
     pieces = _pieces(graph, search.machine)
+    schedule = _schedule(search, graph, pieces)
+    if search.placement == "peak":
+        return schedule
+    from mapper.placement.assign import Rebuild, better_placed
+
+    rebuild = Rebuild(
+        lambda piece, alive: _map_piece(search, piece, alive, final=True),
+        lambda placed: _schedule(search, graph, placed, final=True),
+    )
+    return better_placed(graph, search.machine, pieces, schedule, search.goal.objective, search.placement, rebuild)
+
+
+def _schedule(search: Search, graph: OperatorGraph, pieces: Sequence[Piece], final: bool = False) -> Schedule:
+    """The schedule of pieces in their order; ``final`` keeps each on its unit."""
     placements = plan(graph, search.machine, pieces)
     steps: list[Step] = []
     for index, piece in enumerate(pieces):
         alive = [p for p in placements if p.first_step <= index <= p.last_step]
-        mapping = _map_piece(search, piece, alive)
+        mapping = _map_piece(search, piece, alive, final)
         steps.append(Step(piece.op.name, piece.segment, mapping, piece.chunks, piece.tile, piece.group))
     note = f"heuristic, {search.evaluated:,} mappings of {len(search.found)} distinct contractions evaluated"
     return Schedule(tuple(steps), placements, search.mapper, note)
@@ -167,7 +184,7 @@ def _common_loops(op: Op) -> list[tuple[str, int]]:
     return common
 
 
-def _map_piece(search: Search, piece: Piece, alive: Sequence[Placement]) -> OpMapping:
+def _map_piece(search: Search, piece: Piece, alive: Sequence[Placement], final: bool = False) -> OpMapping:
     machine = search.machine
     names = {access.tensor for access in (*piece.op.reads, *piece.op.writes)}
     resident = tuple(sorted(p.tensor for p in alive if p.tensor in names))
@@ -176,7 +193,7 @@ def _map_piece(search: Search, piece: Piece, alive: Sequence[Placement]) -> OpMa
     free = machine.chip.memories[pad].size - sum(p.size_bytes for p in alive if p.memory == pad) if pad else 0.0
     if piece.unit in machine.arrays and is_contraction(op):
         found = _contraction(search, machine.arrays[piece.unit], op, piece.tensors, resident, free)
-        other = _faster_stream(search, op, piece, resident, found.seconds)
+        other = None if final else _faster_stream(search, op, piece, resident, found.seconds)
         if other is not None:
             return _stream(op, replace(piece, unit=other), resident, free)
         return OpMapping(piece.unit, found.levels, resident=resident)
