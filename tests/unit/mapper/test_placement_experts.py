@@ -41,6 +41,14 @@ def random_trace(seed: int, layers: int, experts: int) -> Trace:
     return Trace(tokens, routes, 100.0)
 
 
+def cluster_flows(trace: Trace, clusters: list[tuple[int, ...]], layer: int, count: int) -> dict[tuple[int, int], int]:
+    flow = dict.fromkeys(itertools.product(range(count), range(count)), 0)
+    for one, row in enumerate(trace.routes[layer]):
+        for two, tokens in enumerate(row):
+            flow[clusters[layer][one], clusters[layer + 1][two]] += tokens
+    return flow
+
+
 def is_even(found: Layout, count: int) -> bool:
     return all(row.count(device) == len(row) // count for row in found.devices for device in range(count))
 
@@ -81,12 +89,17 @@ def test_the_program_of_devices_equals_trying_everything(network: Network, seed:
     count = network.devices
     trace = random_trace(seed, 2 if count == 4 else 3, count * 2)
     clusters = [balanced_clusters(row, count) for row in trace.tokens]
+    table = network.costs().tolist()
+    flows = [cluster_flows(trace, clusters, layer, count) for layer in range(len(trace.routes))]
     best = min(
-        layout(
-            trace, network, [[way[c] for c in row] for row, way in zip(clusters, ways, strict=True)]
-        ).crossing_seconds
+        sum(
+            tokens * table[before[c]][after[d]]
+            for flow, (before, after) in zip(flows, itertools.pairwise(ways), strict=True)
+            for (c, d), tokens in flow.items()
+        )
         for ways in itertools.product(itertools.permutations(range(count)), repeat=len(clusters))
     )
+    best *= trace.token_bytes
     start = assign_clusters(trace, network, clusters)
     found, bound = assign_program(trace, network, clusters, start, 20)
     assert layout(trace, network, found).crossing_seconds == pytest.approx(best, rel=1e-6)
