@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from hwsim.chip import Chip
 from hwsim.machine import Machine, make_machine
@@ -23,6 +24,9 @@ from mapper.placement.problem import Rule
 from mapper.residency import Piece, plan
 from workloads.errors import UserError
 from workloads.graph import Op, OperatorGraph, Tensor, number, points, size_bytes
+
+if TYPE_CHECKING:
+    from mapper.placement.costs import Costs
 
 CAPACITY_STEPS = 16
 """Free scratchpad is rounded down to this many steps, so that equal operators with nearly equal room share a search."""
@@ -77,13 +81,28 @@ def map_with(search: Search, graph: OperatorGraph) -> Schedule:
     schedule = _schedule(search, graph, pieces)
     if search.placement == "peak":
         return schedule
-    from mapper.placement.assign import Rebuild, better_placed
+    from mapper.placement.assign import better_placed
 
-    rebuild = Rebuild(
-        lambda piece, alive: _map_piece(search, piece, alive, final=True),
+    costs = placement_costs(search, graph)[1]
+    return better_placed(
+        graph,
+        pieces,
+        costs,
+        schedule,
+        search.goal.objective,
+        search.placement,
         lambda placed: _schedule(search, graph, placed, final=True),
     )
-    return better_placed(graph, search.machine, pieces, schedule, search.goal.objective, search.placement, rebuild)
+
+
+def placement_costs(search: Search, graph: OperatorGraph) -> tuple[list[Piece], Costs]:
+    """The pieces of a graph, each on the unit of the peak rule, and what they cost on every unit that runs them."""
+    from mapper.placement.costs import Costs
+
+    pieces = _pieces(graph, search.machine)
+    return pieces, Costs(
+        search.machine, lambda piece, alive: _map_piece(search, piece, alive, final=True), graph.by_name
+    )
 
 
 def _schedule(search: Search, graph: OperatorGraph, pieces: Sequence[Piece], final: bool = False) -> Schedule:

@@ -15,7 +15,7 @@ from hwsim.schedule import Schedule
 from hwsim.simulation import simulate
 from hwsim.technology import static_power_watts
 from mapper.base import Objective, rank
-from mapper.placement.costs import Cost, Costs, MapPiece
+from mapper.placement.costs import Cost, Costs
 from mapper.placement.problem import Edge, Job, Plan, Problem
 from mapper.placement.problem import Objective as PlanObjective
 from mapper.placement.solve import Method, solve
@@ -26,19 +26,6 @@ _FIRST: Method = "heft"
 """Tried beside every other method: costs of single operators are a model, the simulation of the whole decides."""
 LIMIT_SECONDS = 10.0
 """Wall time of the integer program per segment."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rebuild:
-    """How pieces become mappings and a schedule.
-
-    Attributes:
-        map_piece: maps a piece on its unit and no other.
-        schedule: of pieces in issue order whose units are final.
-    """
-
-    map_piece: MapPiece
-    schedule: Callable[[Sequence[Piece]], Schedule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,25 +216,25 @@ def _measured(graph: OperatorGraph, schedule: Schedule, machine: Machine, object
 
 def better_placed(
     graph: OperatorGraph,
-    machine: Machine,
     pieces: Sequence[Piece],
+    costs: Costs,
     by_peak: Schedule,
     objective: Objective,
     method: Method,
-    rebuild: Rebuild,
+    build: Callable[[Sequence[Piece]], Schedule],
 ) -> Schedule:
     """The best of a schedule by the peak rule and those with units assigned, as simulated; its note says which.
 
     Args:
         graph: bound graph.
-        machine: the chip made ready.
         pieces: operators and parts with the units of the peak rule.
+        costs: of the pieces on the machine.
         by_peak: their schedule.
         objective: what is minimized and compared.
         method: how each segment is solved.
-        rebuild: how units become a schedule.
+        build: the schedule of pieces in issue order, each kept on its unit.
     """
-    costs = Costs(machine, rebuild.map_piece, graph.by_name)
+    machine = costs.machine
     if not choices(pieces, costs):
         return by_peak
     best, best_value = by_peak, _measured(graph, by_peak, machine, objective)
@@ -255,7 +242,7 @@ def better_placed(
     said = ""
     for way in dict.fromkeys((_FIRST, method)):
         assigned = assign(graph, pieces, costs, objective, way)
-        schedule = rebuild.schedule(assigned.pieces)
+        schedule = build(assigned.pieces)
         value = _measured(graph, schedule, machine, objective)
         if value < best_value:
             best, best_value = schedule, value
