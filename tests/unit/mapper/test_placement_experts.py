@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -157,3 +158,9 @@ def test_routes_of_a_synthetic_trace_add_up_to_its_tokens() -> None:
 def test_experts_that_can_not_be_dealt_out_evenly_are_refused() -> None:
     with pytest.raises(InfeasibleError, match="7 experts on 4 devices"):
         place_experts(random_trace(1, 2, 7), TWO_NODES)
+
+
+def test_the_example_of_the_documentation_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "placement.md").read_text(encoding="utf-8")
+    exec(compile(text.split("```python\n")[1].split("```")[0], "docs/placement.md", "exec"), {})
+    assert " True " in capsys.readouterr().out
