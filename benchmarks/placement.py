@@ -18,7 +18,7 @@ from hwsim.config import load_chip
 from hwsim.machine import make_machine
 from mapper.base import Goal
 from mapper.estimate import Estimator
-from mapper.graph import Search, placement_costs
+from mapper.graph import Search, pieces_of, placement_costs
 from mapper.placement.assign import segment_problem
 from mapper.placement.problem import Edge, Job, Plan, Problem
 from mapper.placement.solve import solve
@@ -114,7 +114,7 @@ def concurrent(chip: Chip, graphs: list[OperatorGraph]) -> Plan:
     search = Search(make_machine(chip))
     networks: list[Problem] = []
     for graph in graphs:
-        pieces, costs = placement_costs(search, graph)
+        pieces, costs = pieces_of(graph, search.machine), placement_costs(search, graph)
         segments = [
             (segment.count, segment_problem(mine, {}, costs, "latency", serial=False))
             for index, segment in enumerate(graph.segments)

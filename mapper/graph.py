@@ -77,47 +77,39 @@ def map_graph(graph: OperatorGraph, chip: Chip, mapper: str = "fast", objective:
 
 def map_with(search: Search, graph: OperatorGraph) -> Schedule:
     """``map_graph`` with a machine and searches that several graphs share; raises the same."""
-    pieces = _pieces(graph, search.machine)
+    pieces = pieces_of(graph, search.machine)
     schedule = _schedule(search, graph, pieces)
     if search.placement == "peak":
         return schedule
     from mapper.placement.assign import better_placed
 
-    costs = placement_costs(search, graph)[1]
+    costs, objective = placement_costs(search, graph), search.goal.objective
     return better_placed(
-        graph,
-        pieces,
-        costs,
-        schedule,
-        search.goal.objective,
-        search.placement,
-        lambda placed: _schedule(search, graph, placed, final=True),
+        graph, pieces, costs, schedule, objective, search.placement, lambda placed: _schedule(search, graph, placed)
     )
 
 
-def placement_costs(search: Search, graph: OperatorGraph) -> tuple[list[Piece], Costs]:
-    """The pieces of a graph, each on the unit of the peak rule, and what they cost on every unit that runs them."""
+def placement_costs(search: Search, graph: OperatorGraph) -> Costs:
+    """What the pieces of a graph cost on every unit that runs them."""
     from mapper.placement.costs import Costs
 
-    pieces = _pieces(graph, search.machine)
-    return pieces, Costs(
-        search.machine, lambda piece, alive: _map_piece(search, piece, alive, final=True), graph.by_name
-    )
+    return Costs(search.machine, lambda piece, alive: _map_piece(search, piece, alive), graph.by_name)
 
 
-def _schedule(search: Search, graph: OperatorGraph, pieces: Sequence[Piece], final: bool = False) -> Schedule:
-    """The schedule of pieces in their order; ``final`` keeps each on its unit."""
+def _schedule(search: Search, graph: OperatorGraph, pieces: Sequence[Piece]) -> Schedule:
+    """The schedule of pieces in their order."""
     placements = plan(graph, search.machine, pieces)
     steps: list[Step] = []
     for index, piece in enumerate(pieces):
         alive = [p for p in placements if p.first_step <= index <= p.last_step]
-        mapping = _map_piece(search, piece, alive, final)
+        mapping = _map_piece(search, piece, alive)
         steps.append(Step(piece.op.name, piece.segment, mapping, piece.chunks, piece.tile, piece.group))
     note = f"heuristic, {search.evaluated:,} mappings of {len(search.found)} distinct contractions evaluated"
     return Schedule(tuple(steps), placements, search.mapper, note)
 
 
-def _pieces(graph: OperatorGraph, machine: Machine) -> list[Piece]:
+def pieces_of(graph: OperatorGraph, machine: Machine) -> list[Piece]:
+    """The steps of a graph before they are mapped, each on the unit of the peak rule; raises ``NoUnitError``."""
     pieces: list[Piece] = []
     for index, segment in enumerate(graph.segments):
         for op in segment.ops:
@@ -203,7 +195,7 @@ def _common_loops(op: Op) -> list[tuple[str, int]]:
     return common
 
 
-def _map_piece(search: Search, piece: Piece, alive: Sequence[Placement], final: bool = False) -> OpMapping:
+def _map_piece(search: Search, piece: Piece, alive: Sequence[Placement]) -> OpMapping:
     machine = search.machine
     names = {access.tensor for access in (*piece.op.reads, *piece.op.writes)}
     resident = tuple(sorted(p.tensor for p in alive if p.tensor in names))
@@ -212,7 +204,7 @@ def _map_piece(search: Search, piece: Piece, alive: Sequence[Placement], final: 
     free = machine.chip.memories[pad].size - sum(p.size_bytes for p in alive if p.memory == pad) if pad else 0.0
     if piece.unit in machine.arrays and is_contraction(op):
         found = _contraction(search, machine.arrays[piece.unit], op, piece.tensors, resident, free)
-        other = None if final else _faster_stream(search, op, piece, resident, found.seconds)
+        other = None if piece.fixed else _faster_stream(search, op, piece, resident, found.seconds)
         if other is not None:
             return _stream(op, replace(piece, unit=other), resident, free)
         return OpMapping(piece.unit, found.levels, resident=resident)

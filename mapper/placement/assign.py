@@ -86,7 +86,9 @@ def assign(
             continue
         problem = segment_problem(mine, chosen, costs, objective, serial)
         plan = solve(problem, plan_objective(objective), method, LIMIT_SECONDS)
-        placed = [replace(piece, unit=problem.units[unit]) for piece, unit in zip(mine, plan.units, strict=True)]
+        placed = [
+            replace(piece, unit=problem.units[unit], fixed=True) for piece, unit in zip(mine, plan.units, strict=True)
+        ]
         issued += placed if serial else issue_order(placed, problem, plan)
         for piece in placed:
             chosen.update((access.tensor, piece) for access in piece.op.writes)

@@ -8,7 +8,7 @@ fits beside tiles; what it costs to stream it instead is the price of having its
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from hwsim.machine import Machine
@@ -104,7 +104,7 @@ class Costs:
         pad = machine.scratchpad(unit)
         sizes = {name: size for size, name in self._activations(piece, OPERANDS)}
         alive = [Placement(name, pad or "", 0, sizes[name], 0, 0) for name in sorted(resident)]
-        here = Piece(piece.op, piece.segment, unit, piece.tensors, piece.group, piece.chunks, piece.tile)
+        here = replace(piece, unit=unit, fixed=True)
         try:
             mapping = self._map_piece(here, alive)
         except InfeasibleError:

@@ -12,7 +12,7 @@ from hwsim.report import Report
 from hwsim.schedule import Schedule
 from hwsim.simulation import simulate
 from mapper.base import Goal, Objective
-from mapper.graph import Search, map_with, placement_costs
+from mapper.graph import Search, map_with, pieces_of, placement_costs
 from mapper.placement.assign import assign, issue_order, segment_problem
 from mapper.placement.check import problems_of
 from mapper.placement.heft import heft
@@ -84,7 +84,7 @@ def test_parts_that_run_chunk_by_chunk_stay_on_one_scratchpad() -> None:
 
 def test_predicted_seconds_are_near_those_of_the_simulator() -> None:
     search, graph = search_for("latency"), graph_of("mobilenet-v2")
-    pieces, costs = placement_costs(search, graph)
+    pieces, costs = pieces_of(graph, search.machine), placement_costs(search, graph)
     assigned = assign(graph, pieces, costs, "latency", "heft")
     _, report = placed("mobilenet-v2", "heft")
     assert assigned.seconds == pytest.approx(report.seconds, rel=0.05)
@@ -93,7 +93,7 @@ def test_predicted_seconds_are_near_those_of_the_simulator() -> None:
 
 def test_a_segment_is_a_valid_problem_and_its_issue_order_keeps_producers_first() -> None:
     search, graph = search_for("latency"), graph_of("mobilenet-v2")
-    pieces, costs = placement_costs(search, graph)
+    pieces, costs = pieces_of(graph, search.machine), placement_costs(search, graph)
     mine = [piece for piece in pieces if piece.segment == 1]
     problem = segment_problem(mine, {}, costs, "latency", serial=False)
     plan = heft(problem)
