@@ -6,6 +6,7 @@ repetitions of a segment share one answer, so that repeated blocks stay repeated
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -224,6 +225,7 @@ def better_placed(
     objective: Objective,
     method: Method,
     build: Callable[[Sequence[Piece]], Schedule],
+    side_by_side: Callable[[Schedule], Schedule] | None = None,
 ) -> Schedule:
     """The best of a schedule by the peak rule and those with units assigned, as simulated; its note says which.
 
@@ -235,6 +237,7 @@ def better_placed(
         objective: what is minimized and compared.
         method: how each segment is solved.
         build: the schedule of pieces in issue order, each kept on its unit.
+        side_by_side: the same schedule with steps on different units overlapping; None where that is not to be tried.
     """
     machine = costs.machine
     if not choices(pieces, costs):
@@ -242,13 +245,18 @@ def better_placed(
     best, best_value = by_peak, _measured(graph, by_peak, machine, objective)
     peak_value = best_value[0]
     said = ""
-    for way in dict.fromkeys((_FIRST, method)):
-        assigned = assign(graph, pieces, costs, objective, way)
+    for way, serial in itertools.product(dict.fromkeys((_FIRST, method)), (True, False)):
+        if side_by_side is None and not serial:
+            continue
+        assigned = assign(graph, pieces, costs, objective, way, serial)
         schedule = build(assigned.pieces)
+        if side_by_side is not None and not serial:
+            schedule = side_by_side(schedule)
         value = _measured(graph, schedule, machine, objective)
         if value < best_value:
             best, best_value = schedule, value
-            said = f"placement by {way}, {assigned.method}, predicted {assigned.seconds:.4g} s"
+            said = f"placement by {way}{'' if serial else ' side by side'}, {assigned.method}"
+            said += f", predicted {assigned.seconds:.4g} s"
     if best is by_peak:
         return replace(by_peak, note=f"{by_peak.note}; units by peak rate: no placement by {method} was better")
     return replace(best, note=f"{best.note}; {said}; {_versus(objective, best_value[0], peak_value)}")

@@ -13,7 +13,7 @@ from hwsim.schedule import Schedule
 from hwsim.simulation import simulate
 from mapper.base import Goal, Objective
 from mapper.graph import Search, map_with, pieces_of, placement_costs
-from mapper.placement.assign import assign, issue_order, segment_problem
+from mapper.placement.assign import assign, better_placed, issue_order, segment_problem
 from mapper.placement.check import problems_of
 from mapper.placement.heft import heft
 from mapper.placement.problem import Rule
@@ -109,3 +109,19 @@ def test_a_chip_without_a_choice_is_left_as_it_is() -> None:
     machine = make_machine(load_chip("t4"))
     graph = graph_of("bert-base")
     assert map_with(Search(machine, placement="auto"), graph) == map_with(Search(machine), graph)
+
+
+def test_schedules_side_by_side_are_tried_where_the_caller_can_make_them() -> None:
+    search, graph = search_for("latency"), graph_of("mobilenet-v2")
+    pieces, costs = pieces_of(graph, search.machine), placement_costs(search, graph)
+    peak, _ = placed("mobilenet-v2", "peak")
+    good, _ = placed("mobilenet-v2", "heft")
+    marked: list[Schedule] = []
+
+    def mark(schedule: Schedule) -> Schedule:
+        marked.append(schedule)
+        return good
+
+    found = better_placed(graph, pieces, costs, peak, "latency", "heft", lambda _: peak, mark)
+    assert marked == [peak]
+    assert found.steps == good.steps and "side by side" in found.note
