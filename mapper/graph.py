@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from hwsim.chip import Chip
 from hwsim.machine import Machine, make_machine
@@ -19,11 +19,15 @@ from hwsim.schedule import Placement, Schedule, Step
 from hwsim.units.base import ArrayUnit
 from hwsim.work import chunk_of, nest_for, operand_tensors
 from mapper.base import CannotMapError, Found, Goal, InfeasibleError, Objective, Store, Task, get_mapper
+from mapper.placement.problem import Rule
 from mapper.quality import note, state
 from mapper.residency import Piece, plan
 from mapper.streams import better_stream, stream_mapping
 from workloads.errors import UserError
 from workloads.graph import Op, OperatorGraph, Tensor, number, size_bytes
+
+if TYPE_CHECKING:
+    from mapper.placement.costs import Costs
 
 CAPACITY_STEPS = 16
 """Free scratchpad is rounded down to this many steps, so that equal operators with nearly equal room share a search."""
@@ -47,6 +51,7 @@ class Search:
         machine: the chip made ready.
         mapper: name of a registered mapper.
         goal: what to minimize, and the effort it may take.
+        placement: how operators find their units, where several run them.
         store: results of earlier runs; None uses and keeps none.
         say: is told how many contractions of a graph are mapped.
         advise: whether a graph that cannot be mapped is tried on changed chips to say what would help.
@@ -58,6 +63,7 @@ class Search:
     machine: Machine
     mapper: str = "fast"
     goal: Goal = field(default_factory=Goal)
+    placement: Rule = "peak"
     store: Store | None = None
     say: Callable[[str], None] | None = None
     advise: bool = True
@@ -118,7 +124,27 @@ def _attempt(search: Search, chip: Chip, graph: OperatorGraph, only: str) -> Use
 
 
 def _mapped(search: Search, graph: OperatorGraph, only: str = "") -> Schedule:
-    pieces = _pieces(graph, search.machine)
+    pieces = pieces_of(graph, search.machine)
+    schedule = _schedule(search, graph, pieces, only)
+    if only or search.placement == "peak":
+        return schedule
+    from mapper.placement.assign import better_placed
+
+    costs, objective = placement_costs(search, graph), search.goal.objective
+    return better_placed(
+        graph, pieces, costs, schedule, objective, search.placement, lambda placed: _schedule(search, graph, placed)
+    )
+
+
+def placement_costs(search: Search, graph: OperatorGraph) -> Costs:
+    """What the pieces of a graph cost on every unit that runs them."""
+    from mapper.placement.costs import Costs
+
+    return Costs(search.machine, lambda piece, alive: _map_piece(search, piece, alive), graph.by_name)
+
+
+def _schedule(search: Search, graph: OperatorGraph, pieces: Sequence[Piece], only: str = "") -> Schedule:
+    """The schedule of pieces in their order; with a name, of that operator alone."""
     placements = plan(graph, search.machine, pieces)
     steps: list[Step] = []
     total = sum(_searched(search.machine, piece) for piece in pieces)
@@ -137,7 +163,8 @@ def _searched(machine: Machine, piece: Piece) -> bool:
     return piece.unit in machine.arrays and is_contraction(piece.op)
 
 
-def _pieces(graph: OperatorGraph, machine: Machine) -> list[Piece]:
+def pieces_of(graph: OperatorGraph, machine: Machine) -> list[Piece]:
+    """The steps of a graph before they are mapped, each on the unit of the peak rule; raises ``NoUnitError``."""
     pieces: list[Piece] = []
     for index, segment in enumerate(graph.segments):
         for op in segment.ops:
@@ -234,6 +261,8 @@ def _map_piece(search: Search, piece: Piece, alive: Sequence[Placement]) -> OpMa
     if piece.unit in machine.arrays and is_contraction(op):
         found = _contraction(search, machine.arrays[piece.unit], op, piece.tensors, resident, free)
         mapping = OpMapping(piece.unit, found.levels, resident=resident, proof=state(found))
+        if piece.fixed:
+            return mapping
         return better_stream(machine, search.goal.objective, op, piece, mapping, found.seconds, free) or mapping
     if piece.unit in machine.kernels:
         return OpMapping(piece.unit, resident=resident)

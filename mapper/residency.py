@@ -20,7 +20,10 @@ TILE_SHARE = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One step before it is mapped: an operator or part, where it may run, and how it is cut into chunks."""
+    """One step before it is mapped: an operator or part, where it runs, and how it is cut into chunks.
+
+    ``fixed``: its unit was placed, so that mapping it may not choose another.
+    """
 
     op: Op
     segment: int
@@ -29,6 +32,7 @@ class Piece:
     group: str
     chunks: int = 1
     tile: tuple[tuple[str, int], ...] = ()
+    fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
