@@ -18,7 +18,7 @@ from hwsim.bounds import leaves
 from hwsim.chip import Chip
 from hwsim.report import Bounds, Report
 from hwsim.schedule import Schedule
-from hwsim.simulation import Entry, Simulation, play_schedule
+from hwsim.simulation import Entry, Simulation, entry_traffic, play_schedule
 from hwsim.work import chunk_of, touched_bytes
 from mapper.whatif import Change, changes, without_limit
 from workloads.graph import OperatorGraph, Role, points
@@ -256,7 +256,7 @@ def _operator_time(graph: OperatorGraph, simulation: Simulation, index: int) -> 
     compulsory = _compulsory_bytes(graph, entry)
     rate = peak_bandwidth(machine.chip, outer)
     roof = max(_full_seconds(entry), compulsory / rate if rate else 0.0)
-    traffic = sum((read + write) * entry.repeats for memory, read, write in work.traffic if memory == outer)
+    traffic = sum(read + write for memory, read, write in entry_traffic(machine, entry) if memory == outer)
     return OperatorTime(
         row.name, row.kind, row.unit, outer, row.count, row.seconds, roof, max(0.0, row.seconds - roof),
         busy, moving, traffic, compulsory, causes,
