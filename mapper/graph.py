@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
 
 from hwsim.chip import Chip
 from hwsim.machine import Machine, make_machine
@@ -29,6 +30,9 @@ PIECES = 8
 """Streamed operators are cut into at least so many pieces when they move much data, to overlap transfer and compute."""
 
 
+Residency: TypeAlias = Literal["first-fit", "optimal"]
+
+
 class NoUnitError(UserError):
     """No unit of the chip runs an operator."""
 
@@ -43,6 +47,9 @@ class Search:
         goal: what to minimize, and the effort it may take.
         found: results by contraction, unit, free scratchpad and resident operands.
         evaluated: mappings looked at for all of them.
+        residency: "first-fit", or "optimal" for order, addresses, spills and retrieves from an exact program where that
+            moves fewer bytes.
+        residency_seconds: how long that program may take.
     """
 
     machine: Machine
@@ -50,6 +57,12 @@ class Search:
     goal: Goal = field(default_factory=Goal)
     found: dict[tuple[Nest, str, float, frozenset[Operand]], Found] = field(default_factory=dict)
     evaluated: int = 0
+    residency: Residency = "first-fit"
+    residency_seconds: float = 10.0
+
+    def note(self) -> str:
+        """What is known about the mappings found so far."""
+        return f"heuristic, {self.evaluated:,} mappings of {len(self.found)} distinct contractions evaluated"
 
 
 def map_graph(graph: OperatorGraph, chip: Chip, mapper: str = "fast", objective: Objective = "latency") -> Schedule:
@@ -70,18 +83,40 @@ def map_graph(graph: OperatorGraph, chip: Chip, mapper: str = "fast", objective:
 
 def map_with(search: Search, graph: OperatorGraph) -> Schedule:
     """``map_graph`` with a machine and searches that several graphs share; raises the same."""
-    pieces = _pieces(graph, search.machine)
+    pieces = pieces_of(graph, search.machine)
     placements = plan(graph, search.machine, pieces)
-    steps: list[Step] = []
-    for index, piece in enumerate(pieces):
-        alive = [p for p in placements if p.first_step <= index <= p.last_step]
-        mapping = _map_piece(search, piece, alive)
-        steps.append(Step(piece.op.name, piece.segment, mapping, piece.chunks, piece.tile, piece.group))
-    note = f"heuristic, {search.evaluated:,} mappings of {len(search.found)} distinct contractions evaluated"
-    return Schedule(tuple(steps), placements, search.mapper, note)
+    if search.residency == "optimal":
+        from mapper.scratchpad.choose import planned_schedule
+
+        return planned_schedule(search, graph, pieces, placements)
+    return first_fit_schedule(search, pieces, placements)
 
 
-def _pieces(graph: OperatorGraph, machine: Machine) -> list[Piece]:
+def first_fit_schedule(search: Search, pieces: Sequence[Piece], placements: tuple[Placement, ...]) -> Schedule:
+    """The schedule of pieces in their order, with tensors that stay on chip for as long as they live."""
+    steps = tuple(
+        map_step(search, piece, alive, frozenset(p.tensor for p in alive))
+        for index, piece in enumerate(pieces)
+        for alive in [[p for p in placements if p.first_step <= index <= p.last_step]]
+    )
+    return Schedule(steps, placements, search.mapper, search.note())
+
+
+def map_step(search: Search, piece: Piece, alive: Sequence[Placement], present: frozenset[str]) -> Step:
+    """A piece with its mapping.
+
+    Args:
+        search: the mapper.
+        piece: what is mapped.
+        alive: places that are taken while it runs.
+        present: tensors that it finds or leaves on chip.
+    """
+    mapping = _map_piece(search, piece, alive, present)
+    return Step(piece.op.name, piece.segment, mapping, piece.chunks, piece.tile, piece.group)
+
+
+def pieces_of(graph: OperatorGraph, machine: Machine) -> list[Piece]:
+    """The steps of a graph before they are mapped; raises ``NoUnitError``."""
     pieces: list[Piece] = []
     for index, segment in enumerate(graph.segments):
         for op in segment.ops:
@@ -167,10 +202,10 @@ def _common_loops(op: Op) -> list[tuple[str, int]]:
     return common
 
 
-def _map_piece(search: Search, piece: Piece, alive: Sequence[Placement]) -> OpMapping:
+def _map_piece(search: Search, piece: Piece, alive: Sequence[Placement], present: frozenset[str]) -> OpMapping:
     machine = search.machine
     names = {access.tensor for access in (*piece.op.reads, *piece.op.writes)}
-    resident = tuple(sorted(p.tensor for p in alive if p.tensor in names))
+    resident = tuple(sorted(names & present))
     op = chunk_of(piece.op, Step(piece.op.name, piece.segment, OpMapping(piece.unit), piece.chunks, piece.tile))
     pad = machine.scratchpad(piece.unit)
     free = machine.chip.memories[pad].size - sum(p.size_bytes for p in alive if p.memory == pad) if pad else 0.0
