@@ -17,7 +17,7 @@ from hwsim.report import Report
 from hwsim.simulation import simulate
 from mapper.base import Goal, Objective
 from mapper.generate import add_up, step_weights
-from mapper.graph import Search, map_with
+from mapper.graph import Search, map_with, mapped_form
 from workloads.graph import OperatorGraph
 from workloads.model import Choices, Model, bind_model, plan_model
 from workloads.phases import decode_step
@@ -40,6 +40,7 @@ class Estimator:
 
     def report(self, graph: OperatorGraph) -> Report:
         """Map and simulate a bound graph; raises what ``map_graph`` and ``simulate`` raise."""
+        graph = mapped_form(self.search, graph)
         return simulate(graph, map_with(self.search, graph), self.chip, self.search.machine)
 
 

@@ -81,6 +81,15 @@ def map_graph(graph: OperatorGraph, chip: Chip, mapper: str = "fast", objective:
     return map_with(Search(make_machine(chip), mapper, Goal(objective)), graph)
 
 
+def mapped_form(search: Search, graph: OperatorGraph) -> OperatorGraph:
+    """The form of a bound graph that is to be mapped and simulated: with a plan of the whole graph nothing repeats."""
+    if search.residency == "first-fit" or all(segment.count == 1 for segment in graph.segments):
+        return graph
+    from workloads.unfold import unfold
+
+    return unfold(graph)
+
+
 def map_with(search: Search, graph: OperatorGraph) -> Schedule:
     """``map_graph`` with a machine and searches that several graphs share; raises the same."""
     pieces = pieces_of(graph, search.machine)

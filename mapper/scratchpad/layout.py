@@ -1,7 +1,7 @@
 """A plan as steps, addresses and transfers.
 
-What is brought in is asked for one operator ahead where its addresses are free by then, and what is written out may take
-until its addresses are used again, at most while the next operator runs; so both overlap with computation.
+What is brought in is asked for one operator ahead where its addresses are free by then, and what is written out may
+take until its addresses are used again, at most while the next operator runs; so both overlap with computation.
 """
 
 from __future__ import annotations
@@ -95,14 +95,17 @@ def _stretched(adapted: Adapted, plan: Plan, room: _Room, one: Residency) -> tup
     """First and last turn of a residency, with the turn before or after it while it is moved, where that is free."""
     size = adapted.problem.buffers[one.buffer].size
     first, last = one.first, one.last
-    if one.starts != "computed" and first > 0 and _untouched(adapted, plan, one, first - 1):
-        if room.free(first - 1, one, size):
-            first -= 1
-            room.take(first, one, size)
-    if one.stored and last == one.first and last + 1 < len(plan.order) and _untouched(adapted, plan, one, last + 1):
-        if room.free(last + 1, one, size):
-            last += 1
-            room.take(last, one, size)
+
+    def may_use(turn: int) -> bool:
+        inside = 0 <= turn < len(plan.order)
+        return inside and _untouched(adapted, plan, one, turn) and room.free(turn, one, size)
+
+    if one.starts != "computed" and may_use(first - 1):
+        first -= 1
+        room.take(first, one, size)
+    if one.stored and last == one.first and may_use(last + 1):
+        last += 1
+        room.take(last, one, size)
     return first, last
 
 

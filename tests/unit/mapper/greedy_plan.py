@@ -1,56 +1,62 @@
-"""A simple legal plan for a scratchpad problem: the default order, first fit, evict what is used last."""
+"""A simple legal plan for a scratchpad problem: the default order, first fit, evict what the next operator leaves."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from mapper.scratchpad.problem import Plan, Problem, Residency
 
 
+@dataclass
+class _Greedy:
+    problem: Problem
+    uses: dict[int, list[int]]
+    alive: dict[int, Residency] = field(default_factory=dict[int, Residency])
+    done: list[Residency] = field(default_factory=list[Residency])
+    stored: set[int] = field(default_factory=set[int])
+    extra: int = 0
+
+    def leave(self, buffer: int, last: int) -> None:
+        one = replace(self.alive.pop(buffer), last=last)
+        kind, size = self.problem.buffers[buffer].kind, self.problem.buffers[buffer].size
+        needed = kind == "output" or (kind == "intermediate" and self.uses[buffer][-1] > last)
+        if needed and buffer not in self.stored:
+            self.stored.add(buffer)
+            one = replace(one, stored=True)
+            self.extra += size if kind == "intermediate" else 0
+        self.done.append(one)
+
+    def place(self, turn: int) -> None:
+        operator = self.problem.operators[turn]
+        placed: dict[int, int] | None = None
+        for kept in (set(self.alive), set(operator.touches), set[int]()):
+            for buffer in [buffer for buffer in self.alive if buffer not in kept]:
+                self.leave(buffer, turn - 1)
+            missing = [buffer for buffer in operator.touches if buffer not in self.alive]
+            placed = _placed(self.problem, self.alive, missing)
+            if placed is not None:
+                break
+        assert placed is not None, "one operator alone fits"
+        seen = {one.buffer for one in self.done}
+        for buffer, address in placed.items():
+            starts = "retrieved" if buffer in seen else "computed" if buffer in operator.writes else "loaded"
+            self.extra += self.problem.buffers[buffer].size if starts == "retrieved" else 0
+            self.alive[buffer] = Residency(buffer, turn, turn, address, starts)
+
+
 def greedy_plan(problem: Problem) -> Plan:
-    """Operators in the default order; an operator that finds no gap evicts everything it does not touch."""
+    """Operators in the default order; one that finds no gap first evicts all it does not touch, then everything."""
     uses: dict[int, list[int]] = {}
     for turn, operator in enumerate(problem.operators):
         for buffer in operator.touches:
             uses.setdefault(buffer, []).append(turn)
-    alive: dict[int, Residency] = {}
-    done: list[Residency] = []
-    stored: set[int] = set()
-    extra = 0
-
-    def leave(buffer: int, last: int) -> None:
-        nonlocal extra
-        one = replace(alive.pop(buffer), last=last)
-        needed = problem.buffers[buffer].kind == "output" or any(turn > last for turn in uses[buffer])
-        if problem.buffers[buffer].kind in ("intermediate", "output") and needed and buffer not in stored:
-            stored.add(buffer)
-            one = replace(one, stored=True)
-            extra += problem.buffers[buffer].size if problem.buffers[buffer].kind == "intermediate" else 0
-        done.append(one)
-
-    seen: set[int] = set()
-    for turn, operator in enumerate(problem.operators):
-        missing = [buffer for buffer in operator.touches if buffer not in alive]
-        placed = _placed(problem, alive, missing)
-        if placed is None:
-            for buffer in [buffer for buffer in alive if buffer not in operator.touches]:
-                leave(buffer, turn - 1)
-            placed = _placed(problem, alive, missing)
-        if placed is None:
-            for buffer in list(alive):
-                leave(buffer, turn - 1)
-            missing = list(operator.touches)
-            placed = _placed(problem, alive, missing)
-        assert placed is not None, "one operator alone fits"
-        for buffer in missing:
-            starts = "retrieved" if buffer in seen else "computed" if buffer in operator.writes else "loaded"
-            extra += problem.buffers[buffer].size if starts == "retrieved" else 0
-            alive[buffer] = Residency(buffer, turn, turn, placed[buffer], starts)
-            seen.add(buffer)
-        for buffer in [buffer for buffer in alive if uses[buffer][-1] <= turn]:
-            leave(buffer, turn)
-    residencies = sorted(done, key=lambda one: (one.first, one.buffer))
-    return Plan(tuple(range(len(problem.operators))), tuple(residencies), extra, 0, "greedy")
+    greedy = _Greedy(problem, uses)
+    for turn in range(len(problem.operators)):
+        greedy.place(turn)
+        for buffer in [buffer for buffer in greedy.alive if uses[buffer][-1] <= turn]:
+            greedy.leave(buffer, turn)
+    residencies = sorted(greedy.done, key=lambda one: (one.first, one.buffer))
+    return Plan(tuple(range(len(problem.operators))), tuple(residencies), greedy.extra, 0, "greedy")
 
 
 def _placed(problem: Problem, alive: dict[int, Residency], missing: list[int]) -> dict[int, int] | None:
