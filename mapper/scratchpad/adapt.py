@@ -5,8 +5,8 @@ what is streamed) always find the rest, and at every step also whatever the plan
 
 What becomes a buffer: activations, inputs and results of the graph, weights on demand. State, and what the scratchpad
 of a unit may not hold, is streamed by every operator. An operator that needs more than the capacity streams its largest
-operands: what it reads so must have been written out, what it writes so is an input for its readers. Tokens of no bytes
-keep the order of operators that exchange data outside the scratchpad.
+operands: what it reads so must have been written out, what it writes so is an input for its readers. Operators that
+exchange data outside the scratchpad keep their order.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Adapted:
         memory: the scratchpad.
         problem: for a solver; its operators are ``groups``, in the same order.
         groups: what the operators stand for.
-        tensors: by position of the buffer, a tensor of the graph; the other buffers are working areas and tokens.
+        tensors: by position of the buffer, a tensor of the graph; the other buffers are working areas.
         areas: by operator, the position of the buffer that is its working area.
         notes: what is streamed because it does not fit, in words.
     """
@@ -136,14 +136,10 @@ def _assemble(
             areas[index] = len(buffers)
             writes[index].append(len(buffers))
             buffers.append(Buffer(f"{group.name}: internal", group.area))
-    for first, others in sorted(_kept_orders(groups).items()):
-        token = len(buffers)
-        buffers.append(Buffer(f"{groups[first].name}: done", 0))
-        writes[first].append(token)
-        for other in sorted(others):
-            reads[other].append(token)
+    after = _kept_orders(groups)
     operators = tuple(
-        Operator(group.name, tuple(reads[index]), tuple(writes[index])) for index, group in enumerate(groups)
+        Operator(group.name, tuple(reads[index]), tuple(writes[index]), after[index])
+        for index, group in enumerate(groups)
     )
     return Adapted(memory, Problem(tuple(buffers), operators, capacity), tuple(groups), tensors, areas, notes)
 
@@ -158,22 +154,21 @@ def _buffer(tensor: Tensor, outside: bool, fetched: bool) -> Buffer:
     return Buffer(tensor.name, size_bytes(tensor), kind)
 
 
-def _kept_orders(groups: Sequence[Group]) -> dict[int, set[int]]:
-    """Pairs of operators that exchange data outside the scratchpad: for the first of each, all that follow it."""
-    orders: dict[int, set[int]] = {}
+def _kept_orders(groups: Sequence[Group]) -> list[tuple[int, ...]]:
+    """For every operator, those before it that it exchanges data with outside the scratchpad."""
+    orders: list[tuple[int, ...]] = []
     wrote: dict[str, list[int]] = {}
     read: dict[str, list[int]] = {}
     streamed = {name for group in groups for name in group.streamed}
     for index, group in enumerate(groups):
+        before: set[int] = set()
         for name in (name for name in group.reads if name in streamed):
-            for earlier in wrote.get(name, []):
-                orders.setdefault(earlier, set()).add(index)
+            before.update(wrote.get(name, []))
             read.setdefault(name, []).append(index)
         for name in (name for name in group.writes if name in streamed):
-            for earlier in (*wrote.get(name, []), *read.get(name, [])):
-                if earlier != index:
-                    orders.setdefault(earlier, set()).add(index)
+            before.update(wrote.get(name, []), read.get(name, []))
             wrote.setdefault(name, []).append(index)
+        orders.append(tuple(sorted(before - {index})))
     return orders
 
 

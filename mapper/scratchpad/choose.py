@@ -47,6 +47,8 @@ def planned_schedule(
         return _noted(first, "residency: first fit, because the graph has repeated segments")
     adapted = problem_of(graph, search.machine, pieces, next(iter(pads)))
     plan = _exact(adapted.problem, search) if solver is None else solver(adapted.problem)
+    if not keeps_orders(adapted.problem, plan):
+        return _noted(first, f"residency: first fit, because the plan ({plan.method}) breaks an order")
     other = schedule_of(search, pieces, adapted, plan)
     moved = [outer_bytes(graph, schedule, search.machine) for schedule in (first, other)]
     words = f"{show(moved[0], 'B')} off chip with first fit, {show(moved[1], 'B')} with the plan ({plan.method})"
@@ -54,6 +56,14 @@ def planned_schedule(
     if moved[1] < moved[0]:
         return _noted(other, f"residency: planned, {words}")
     return _noted(first, f"residency: first fit, {words}")
+
+
+def keeps_orders(problem: Problem, plan: Plan) -> bool:
+    """Whether every operator of a plan runs behind those that it must follow (``Operator.after``)."""
+    turns = {operator: turn for turn, operator in enumerate(plan.order)}
+    return all(
+        turns[other] < turns[index] for index, operator in enumerate(problem.operators) for other in operator.after
+    )
 
 
 def _exact(problem: Problem, search: Search) -> Plan:

@@ -22,7 +22,7 @@ from hwsim.work import memory_traffic, nest_for, touched_bytes
 from mapper.graph import Search, first_fit_schedule, pieces_of
 from mapper.residency import plan as first_fit
 from mapper.scratchpad.adapt import Adapted, compulsory_bytes, problem_of
-from mapper.scratchpad.choose import outer_bytes, planned_schedule, schedule_of
+from mapper.scratchpad.choose import keeps_orders, outer_bytes, planned_schedule, schedule_of
 from mapper.scratchpad.problem import Plan, Residency
 from tests.unit.hwsim.test_simulation import chip
 from tests.unit.mapper.greedy_plan import greedy_plan
@@ -191,6 +191,48 @@ def test_networks_move_the_bytes_of_the_plan_and_what_streams_because_it_is_too_
     assert all_bytes(report) == outer_bytes(graph, schedule, machine)
     assert sum(row.energy_joules for row in components(report)) == pytest.approx(report.energy_joules)
     assert sum(row.seconds for row in report.ops) == pytest.approx(report.seconds)
+
+
+@pytest.mark.parametrize(("model", "sram"), TIGHT)
+def test_the_exact_plan_is_legal_on_the_chip_and_moves_no_more_than_a_greedy_one(
+    folder: Path, model: str, sram: str
+) -> None:
+    unfold = pytest.importorskip("workloads.unfold").unfold
+    solve = pytest.importorskip("mapper.scratchpad.solve").solve
+    machine = make_machine(chip(folder, sram=sram))
+    graph = unfold(workloads.load(model))
+    made, greedy, _ = planned(graph, machine)
+    best = solve(made.problem)
+    assert keeps_orders(made.problem, best)
+    assert best.extra_bytes <= greedy.extra_bytes
+    _, _, schedule = planned(graph, machine, best)
+    own = outer_bytes(graph, replace(schedule, transfers=()), machine)
+    assert outer_bytes(graph, schedule, machine) == own + best.extra_bytes + compulsory_bytes(made.problem)
+
+
+def test_weights_may_be_buffers_that_are_read_once(folder: Path) -> None:
+    machine = make_machine(chip(folder, sram="16 MiB"))
+    graph = workloads.load("gcn-cora")
+    pieces = pieces_of(graph, machine)
+    made = problem_of(graph, machine, pieces, "sram", parameters=True)
+    plan = greedy_plan(made.problem)
+    schedule = schedule_of(Search(machine), pieces, made, plan)
+    check_schedule(graph, schedule, machine)
+    assert any(t.kind == "load" and graph.by_name[t.tensor].role is Role.WEIGHT for t in schedule.transfers)
+    assert outer_bytes(graph, schedule, machine) == plan.extra_bytes + compulsory_bytes(made.problem)
+
+
+def test_operators_that_exchange_data_off_chip_keep_their_order(folder: Path) -> None:
+    machine = make_machine(chip(folder, sram="2 KiB"))
+    graph = skip_graph()
+    pieces = pieces_of(graph, machine)
+    made = problem_of(graph, machine, pieces, "sram")
+    assert made.notes
+    assert [operator.after for operator in made.problem.operators] != [()] * 4
+    wrong = replace(greedy_plan(made.problem), order=(3, 2, 1, 0), method="backwards")
+    assert not keeps_orders(made.problem, wrong)
+    chosen = planned_schedule(Search(machine), graph, pieces, (), lambda _: wrong)
+    assert "first fit, because the plan (backwards) breaks an order" in chosen.note
 
 
 def test_the_program_with_transfers_ends_when_the_event_engine_says(folder: Path) -> None:
