@@ -1,11 +1,12 @@
 """A schedule as one loop program: its steps in issue order, with their transfers, chunks and repeated segments.
 
-Registers: the bank of ``hwsim.pipeline``, then one for each transfer (when it is complete).
+Registers: the bank of ``hwsim.pipeline`` (for a concurrent schedule one for every unit), then one for each transfer
+(when it is complete), then for a concurrent schedule one for each step (when it has ended).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -56,27 +57,43 @@ def make_entries(graph: OperatorGraph, schedule: Schedule, machine: Machine) -> 
 
 def program_size(schedule: Schedule, machine: Machine) -> Size:
     """What the program of a schedule uses."""
-    return Size(REGISTERS + len(schedule.transfers), len(machine.resources), 1, len(schedule.steps))
+    steps, resources = len(schedule.steps), len(machine.resources)
+    if not schedule.concurrent:
+        return Size(REGISTERS + len(schedule.transfers), resources, 1, steps)
+    banks = REGISTERS * len(machine.chip.units)
+    return Size(banks + len(schedule.transfers) + steps, resources, 1, steps, overlapping=True)
 
 
 def make_program(
     graph: OperatorGraph, schedule: Schedule, machine: Machine, entries: Sequence[Entry]
 ) -> tuple[Node, ...]:
-    """All steps as one loop program; step ``i`` ends with mark ``i``."""
+    """All steps, one after the other, as one loop program; step ``i`` ends with mark ``i``."""
     starting: dict[int, list[tuple[int, Transfer]]] = {}
     ending: dict[int, list[tuple[int, Transfer]]] = {}
     for register, transfer in enumerate(schedule.transfers, REGISTERS):
         starting.setdefault(transfer.first_step, []).append((register, transfer))
         ending.setdefault(transfer.last_step, []).append((register, transfer))
     sequence = _Sequence(machine, entries, _held_bytes(schedule), starting, ending)
+    return assembled(graph, schedule, lambda block, around: _block(sequence, block, around))
+
+
+def assembled(
+    graph: OperatorGraph, schedule: Schedule, nodes_of: Callable[[tuple[int, ...], int | None], list[Node]]
+) -> tuple[Node, ...]:
+    """The nodes of all blocks, with repeated segments as loops.
+
+    Args:
+        graph: what the schedule is for.
+        schedule: its steps.
+        nodes_of: makes the nodes of a block; gets the last step of a loop as well where the block is its first.
+    """
     nodes: list[Node] = []
-    for index, members in groupby(range(len(entries)), key=lambda place: entries[place].step.segment):
+    for index, members in groupby(range(len(schedule.steps)), key=lambda place: schedule.steps[place].segment):
         places = tuple(members)
         count = graph.segments[index].count
         body: list[Node] = []
-        for block in blocks([entries[place].step for place in places], places[0]):
-            around = places[-1] if block[0] == places[0] and count > 1 else None
-            body += _block(sequence, block, around)
+        for block in blocks([schedule.steps[place] for place in places], places[0]):
+            body += nodes_of(block, places[-1] if block[0] == places[0] and count > 1 else None)
         nodes += body if count == 1 else [Repeat(count, tuple(body))]
     return tuple(nodes)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hwsim.bounds import BoundError, DoesNotFitError, bounds, check_fits
 from hwsim.chip import Chip
+from hwsim.concurrent import make_concurrent_program
 from hwsim.cost import dollars_per_million
 from hwsim.energy import energy_warnings
 from hwsim.machine import Machine, capacity_bytes, make_machine
@@ -81,6 +82,8 @@ def _in_seconds(rows: Sequence[Sequence[int]], chip: Chip) -> tuple[tuple[float,
 def build_program(graph: OperatorGraph, schedule: Schedule, machine: Machine) -> tuple[tuple[Node, ...], list[Entry]]:
     """The whole schedule as one loop program, with the steps that its marks stand for."""
     entries = make_entries(graph, schedule, machine)
+    if schedule.concurrent:
+        return make_concurrent_program(graph, schedule, machine, entries), entries
     return make_program(graph, schedule, machine, entries), entries
 
 
@@ -90,12 +93,14 @@ def _report(
     chip = machine.chip
     per_second = chip.clock_hertz * TICKS_PER_CYCLE
     seconds = state.horizon / per_second
+    # Static energy is spent once, however many operators run at a time: they share it by their times.
+    share = state.horizon / (sum(state.ops) or 1) if schedule.concurrent else 1.0
     static = static_power_watts(chip)
     energy: list[EnergyRow] = []
     traffic: list[TrafficRow] = []
     ops: list[OpRow] = []
     for index, entry in enumerate(entries):
-        own = _energy_rows(machine, entry, state.ops[index] / per_second, static)
+        own = _energy_rows(machine, entry, state.ops[index] / per_second * share, static)
         energy += own
         traffic += [TrafficRow(entry.op.name, *row) for row in entry_traffic(machine, entry)]
         ops.append(_op_row(machine, entry, state.ops[index] / per_second, sum(row.energy_joules for row in own)))
@@ -130,16 +135,17 @@ def _report(
         price_dollars_per_million=dollars_per_million(chip, seconds, work, joules / seconds) if seconds else None,
         mapper=schedule.mapper,
         mapper_note=schedule.note,
-        conventions=conventions(graph),
+        conventions=conventions(graph, schedule.concurrent),
         warnings=tuple(warnings),
         footnotes=machine.footnotes,
     )
 
 
-_ALWAYS = (
-    "operators run one after the other; the next operator's weights are fetched ahead where they fit",
-    "weights start in the outermost memory and are read once per inference or step",
-)
+_ISSUE = {
+    False: "operators run one after the other; the next operator's weights are fetched ahead where they fit",
+    True: "units run side by side, each its operators in issue order; the times of operators overlap",
+}
+_ALWAYS = ("weights start in the outermost memory and are read once per inference or step",)
 _LANGUAGE = {
     "decode": ("context counts the new token: a decode step attends to so many keys",),
     "prefill": (
@@ -149,14 +155,15 @@ _LANGUAGE = {
 }
 
 
-def conventions(graph: OperatorGraph) -> tuple[str, ...]:
+def conventions(graph: OperatorGraph, concurrent: bool = False) -> tuple[str, ...]:
     """How things were counted in a graph's phase, in words."""
+    always = (_ISSUE[concurrent], *_ALWAYS)
     if graph.phase in _LANGUAGE:
-        return (*_LANGUAGE[graph.phase], *_ALWAYS)
+        return (*_LANGUAGE[graph.phase], *always)
     kept = any(op.kind == "batchnorm" for _, op in graph.walk())
     folded = () if kept else ("batch norms are folded into the convolutions before them",)
     convolves = any(op.kind.startswith("conv") for _, op in graph.walk())
-    return (*folded, *_ALWAYS) if convolves else _ALWAYS
+    return (*folded, *always) if convolves else always
 
 
 def _work_done(graph: OperatorGraph) -> tuple[int, str]:

@@ -101,7 +101,8 @@ class ResourceUse:
         busy_seconds: at work.
         fraction: of the total time, 0..1.
         over_time: the same in equal slices of the time. Operators stand in issue order; all repetitions of a block are
-            taken together, so that a block is drawn as one repetition stretched over all of them.
+            taken together, so that a block is drawn as one repetition stretched over all of them; operators that
+            overlap are drawn one after the other.
     """
 
     resource: str
@@ -187,8 +188,10 @@ def explain_simulation(
     """``explain`` of a schedule that has been played; the changed chips are still simulated here."""
     report, chip = simulation.report, simulation.machine.chip
     rows = operator_times(graph, simulation)
+    # Where operators overlap, each counts by its part of all their times, so that the causes add up to the whole.
+    share = report.seconds / summary.operator_seconds(report) if schedule.concurrent else 1.0
     causes = Causes(
-        *(sum(values) for values in zip(*([s for _, s in row.causes.items()] for row in rows), strict=True))
+        *(sum(values) * share for values in zip(*([s for _, s in row.causes.items()] for row in rows), strict=True))
     )
     lost = sorted((row for row in rows if row.lost_seconds > 0), key=lambda row: (-row.lost_seconds, row.name))
     used = tuple(dict.fromkeys(row.unit for row in report.ops))
@@ -297,7 +300,9 @@ def _resources(simulation: Simulation, rows: Sequence[OperatorTime]) -> tuple[Re
     for number, name in enumerate(machine.resources):
         busy = [_busy_in_window(simulation, row, index, number, name) for index, row in enumerate(rows)]
         fraction = sum(busy) / total if total else 0.0
-        uses.append(ResourceUse(name, sum(busy), fraction, _slices([row.seconds for row in rows], busy)))
+        slices = _slices([row.seconds for row in rows], busy)
+        stretch = summary.operator_seconds(simulation.report) / total if total else 1.0
+        uses.append(ResourceUse(name, sum(busy), fraction, tuple(min(1.0, part * stretch) for part in slices)))
     return tuple(uses)
 
 
