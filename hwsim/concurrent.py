@@ -1,16 +1,17 @@
 """A concurrent schedule as one loop program: every unit executes its own steps in issue order, and they overlap.
 
 A step waits for the ends of other steps (``hwsim.waits``), each a register. Every unit has two buffers per operand of
-its own. The outermost memory serves all units in program order, so a step's transfers stand behind all those of the
-steps before it; units that share such a port overlap as far as their data are on chip.
+its own. The outermost memory serves all units in program order, so that a step's transfers stand behind all those of
+the steps before it; or its bandwidth is divided (``hwsim.channels``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hwsim.banks import in_bank
+from hwsim.channels import Channel
 from hwsim.machine import Machine
 from hwsim.pipeline import REGISTERS, RELEASED, begin, end
 from hwsim.program import Copy, Mark, Node, Repeat
@@ -36,6 +37,7 @@ class _Concurrent:
     waits: Waits
     ahead: frozenset[int]
     ended: int
+    channels: Mapping[str, Channel]
 
     def ends(self, steps: Sequence[int], transfers: Sequence[int] = ()) -> tuple[int, ...]:
         """Registers of the ends of steps and transfers."""
@@ -44,14 +46,24 @@ class _Concurrent:
 
 
 def make_concurrent_program(
-    graph: OperatorGraph, schedule: Schedule, machine: Machine, entries: Sequence[Entry]
+    graph: OperatorGraph,
+    schedule: Schedule,
+    machine: Machine,
+    entries: Sequence[Entry],
+    channels: Mapping[str, Channel],
 ) -> tuple[Node, ...]:
-    """All steps as one loop program, in issue order; step ``i`` ends with mark ``i``."""
+    """All steps as one loop program, in issue order; step ``i`` ends with mark ``i``.
+
+    Args:
+        graph, schedule, machine: as for a schedule that is not concurrent.
+        entries: the steps.
+        channels: of the units that have a part of the outer memory's bandwidth; the others share it in program order.
+    """
     uses = _uses(graph, schedule, entries)
     pairs = _pairs(schedule, machine, uses)
     waits = waits_of(schedule, machine, uses, pairs)
     ahead = frozenset(later for _, later in pairs)
-    program = _Concurrent(schedule, machine, entries, waits, ahead, REGISTERS * len(machine.chip.units))
+    program = _Concurrent(schedule, machine, entries, waits, ahead, REGISTERS * len(machine.chip.units), channels)
     return assembled(graph, schedule, lambda block, _: _block(program, block))
 
 
@@ -143,13 +155,18 @@ def _written_behind(one: Transfer, block: Sequence[int]) -> bool:
 
 
 def _transfer(program: _Concurrent, number: int) -> Node:
-    task = transfer_task(program.machine, program.schedule.transfers[number], 0, program.ended + number)
+    one = program.schedule.transfers[number]
+    task = transfer_task(program.machine, one, 0, program.ended + number)
+    channel = program.channels.get(program.entries[one.step].step.mapping.unit)
+    if channel is not None:
+        task = channel.moved(task)
     return replace(task, waits=program.ends(program.waits.transfers[number], program.waits.transfers_moved[number]))
 
 
 def _step(program: _Concurrent, place: int) -> list[Node]:
     """The tasks of one step on its unit's registers, and the register of its end."""
-    base = REGISTERS * list(program.machine.chip.units).index(program.entries[place].step.mapping.unit)
+    unit = program.entries[place].step.mapping.unit
+    base = REGISTERS * list(program.machine.chip.units).index(unit)
     released = RELEASED + base
     tiles = program.ends(program.waits.tiles[place])
     before = program.ends(program.waits.steps[place], program.waits.moved[place])
@@ -157,6 +174,6 @@ def _step(program: _Concurrent, place: int) -> list[Node]:
         *([Copy(((released, (released, *tiles)),))] if tiles else []),
         *in_bank(begin(place in program.ahead), base),
         *([Copy(((released, (released, *before)),))] if before else []),
-        *in_bank((*program.entries[place].work.nodes, *end()), base),
+        *in_bank((*program.entries[place].work.nodes, *end()), base, program.channels.get(unit)),
         Copy(((program.ends((place,))[0], (released,)),)),
     ]

@@ -55,9 +55,9 @@ def make_entries(graph: OperatorGraph, schedule: Schedule, machine: Machine) -> 
     return entries
 
 
-def program_size(schedule: Schedule, machine: Machine) -> Size:
-    """What the program of a schedule uses."""
-    steps, resources = len(schedule.steps), len(machine.resources)
+def program_size(schedule: Schedule, machine: Machine, channels: int = 0) -> Size:
+    """What the program of a schedule uses; a concurrent one may use some channels beside the machine's resources."""
+    steps, resources = len(schedule.steps), len(machine.resources) + channels
     if not schedule.concurrent:
         return Size(REGISTERS + len(schedule.transfers), resources, 1, steps)
     banks = REGISTERS * len(machine.chip.units)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hwsim.bounds import BoundError, DoesNotFitError, bounds, check_fits
+from hwsim.channels import Channel, channels_of, lane, port_rows
 from hwsim.chip import Chip
 from hwsim.concurrent import make_concurrent_program
 from hwsim.cost import dollars_per_million
@@ -63,14 +64,16 @@ def play_schedule(graph: OperatorGraph, schedule: Schedule, chip: Chip, machine:
     """
     check_fits(graph, chip)
     machine = machine or make_machine(chip)
-    nodes, entries = build_program(graph, schedule, machine)
-    state = run(nodes, program_size(schedule, machine), TIMELINE_TASKS)
-    report = _report(graph, schedule, machine, entries, state)
+    entries = make_entries(graph, schedule, machine)
+    state, channels = _fastest(graph, schedule, machine, entries)
+    report = _report(graph, schedule, machine, entries, state, channels)
     if report.seconds < report.bounds.seconds * (1 - 1e-6):
         raise BoundError(
             f"{graph.model} on {chip.name}: {report.seconds} s is below the bound {report.bounds.seconds} s"
         )
-    own, within = (_in_seconds(rows, chip) for rows in (state.busy.own, state.busy.within))
+    own, within = (
+        _in_seconds(port_rows(rows, channels, machine), chip) for rows in (state.busy.own, state.busy.within)
+    )
     return Simulation(report, machine, tuple(entries), own, within)
 
 
@@ -79,16 +82,53 @@ def _in_seconds(rows: Sequence[Sequence[int]], chip: Chip) -> tuple[tuple[float,
     return tuple(tuple(ticks / per_second for ticks in row) for row in rows)
 
 
-def build_program(graph: OperatorGraph, schedule: Schedule, machine: Machine) -> tuple[tuple[Node, ...], list[Entry]]:
-    """The whole schedule as one loop program, with the steps that its marks stand for."""
-    entries = make_entries(graph, schedule, machine)
+def _fastest(
+    graph: OperatorGraph, schedule: Schedule, machine: Machine, entries: Sequence[Entry]
+) -> tuple[State, Mapping[str, Channel]]:
+    """A schedule played; a concurrent one with its outer memory in program order, or divided where that is faster."""
+    in_order = run(_program(graph, schedule, machine, entries, {}), program_size(schedule, machine), TIMELINE_TASKS)
+    channels = channels_of(schedule, machine) if schedule.concurrent else {}
+    if not channels:
+        return in_order, channels
+    size = program_size(schedule, machine, len(channels))
+    divided = run(_program(graph, schedule, machine, entries, channels), size, TIMELINE_TASKS)
+    return (divided, channels) if divided.horizon < in_order.horizon else (in_order, {})
+
+
+def _program(
+    graph: OperatorGraph,
+    schedule: Schedule,
+    machine: Machine,
+    entries: Sequence[Entry],
+    channels: Mapping[str, Channel],
+) -> tuple[Node, ...]:
     if schedule.concurrent:
-        return make_concurrent_program(graph, schedule, machine, entries), entries
-    return make_program(graph, schedule, machine, entries), entries
+        return make_concurrent_program(graph, schedule, machine, entries, channels)
+    return make_program(graph, schedule, machine, entries)
+
+
+def build_program(
+    graph: OperatorGraph, schedule: Schedule, machine: Machine, channels: Mapping[str, Channel] | None = None
+) -> tuple[tuple[Node, ...], list[Entry]]:
+    """The whole schedule as one loop program, with the steps that its marks stand for.
+
+    Args:
+        graph: bound operator graph.
+        schedule: for it.
+        machine: the chip.
+        channels: of a concurrent schedule, see ``hwsim.channels``; its size has to count them.
+    """
+    entries = make_entries(graph, schedule, machine)
+    return _program(graph, schedule, machine, entries, channels or {}), entries
 
 
 def _report(
-    graph: OperatorGraph, schedule: Schedule, machine: Machine, entries: Sequence[Entry], state: State
+    graph: OperatorGraph,
+    schedule: Schedule,
+    machine: Machine,
+    entries: Sequence[Entry],
+    state: State,
+    channels: Mapping[str, Channel],
 ) -> Report:
     chip = machine.chip
     per_second = chip.clock_hertz * TICKS_PER_CYCLE
@@ -125,7 +165,7 @@ def _report(
         traffic=tuple(traffic),
         ops=tuple(ops),
         bounds=bounds(graph, machine),
-        timeline=_timeline(machine, entries, state),
+        timeline=_timeline(machine, state, channels),
         parameters=graph.parameters,
         macs=graph_macs(graph),
         weight_bytes=role_bytes(graph, Role.WEIGHT),
@@ -135,16 +175,14 @@ def _report(
         price_dollars_per_million=dollars_per_million(chip, seconds, work, joules / seconds) if seconds else None,
         mapper=schedule.mapper,
         mapper_note=schedule.note,
-        conventions=conventions(graph, schedule.concurrent),
+        conventions=conventions(graph, _issue(schedule, channels)),
         warnings=tuple(warnings),
         footnotes=machine.footnotes,
     )
 
 
-_ISSUE = {
-    False: "operators run one after the other; the next operator's weights are fetched ahead where they fit",
-    True: "units run side by side, each its operators in issue order; the times of operators overlap",
-}
+_SERIAL = "operators run one after the other; the next operator's weights are fetched ahead where they fit"
+_SIDE_BY_SIDE = "units run side by side, each its operators in issue order; the times of operators overlap"
 _ALWAYS = ("weights start in the outermost memory and are read once per inference or step",)
 _LANGUAGE = {
     "decode": ("context counts the new token: a decode step attends to so many keys",),
@@ -155,9 +193,19 @@ _LANGUAGE = {
 }
 
 
-def conventions(graph: OperatorGraph, concurrent: bool = False) -> tuple[str, ...]:
-    """How things were counted in a graph's phase, in words."""
-    always = (_ISSUE[concurrent], *_ALWAYS)
+def _issue(schedule: Schedule, channels: Mapping[str, Channel]) -> tuple[str, ...]:
+    """How the steps of a schedule follow one another, in words."""
+    if not schedule.concurrent:
+        return (_SERIAL,)
+    divided = "each unit has an equal part of the outermost memory's bandwidth, which is faster than program order"
+    return (
+        (_SIDE_BY_SIDE, divided) if channels else (_SIDE_BY_SIDE, "the outermost memory serves units in program order")
+    )
+
+
+def conventions(graph: OperatorGraph, issue: tuple[str, ...] = (_SERIAL,)) -> tuple[str, ...]:
+    """How things were counted in a graph's phase, in words; ``issue`` says how operators follow one another."""
+    always = (*issue, *_ALWAYS)
     if graph.phase in _LANGUAGE:
         return (*_LANGUAGE[graph.phase], *always)
     kept = any(op.kind == "batchnorm" for _, op in graph.walk())
@@ -232,10 +280,9 @@ def _bound_by(machine: Machine, entry: Entry, seconds: float) -> str:
     return name if largest >= 0.5 * seconds else "dependency"
 
 
-def _timeline(machine: Machine, entries: Sequence[Entry], state: State) -> tuple[Span, ...]:
+def _timeline(machine: Machine, state: State, channels: Mapping[str, Channel]) -> tuple[Span, ...]:
     per_second = machine.chip.clock_hertz * TICKS_PER_CYCLE
-    names = machine.resources
     return tuple(
-        Span(names[one.resource], one.name, one.start / per_second, one.finish / per_second, one.repeats)
+        Span(lane(one, channels, machine), one.name, one.start / per_second, one.finish / per_second, one.repeats)
         for one in state.played
     )
