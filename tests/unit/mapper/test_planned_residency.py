@@ -6,15 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import workloads
 from hwsim.access import Traffic
+from hwsim.config import load_chip
 from hwsim.engine import play
 from hwsim.machine import Machine, make_machine
 from hwsim.pipeline import REGISTERS
-from hwsim.program import run, unroll
+from hwsim.program import Played, run, unroll
 from hwsim.report import Report, components
-from hwsim.schedule import Schedule
+from hwsim.schedule import Placement, Schedule
 from hwsim.schedule_check import check_schedule
 from hwsim.sequence import Entry, program_size
 from hwsim.simulation import build_program, entry_traffic, play_schedule, simulate
@@ -24,6 +27,7 @@ from mapper.residency import plan as first_fit
 from mapper.scratchpad.adapt import Adapted, compulsory_bytes, problem_of
 from mapper.scratchpad.choose import keeps_orders, outer_bytes, planned_schedule, schedule_of
 from mapper.scratchpad.problem import Plan, Residency
+from tests.unit.hwsim.test_busy import spelled_out
 from tests.unit.hwsim.test_simulation import chip
 from tests.unit.mapper.greedy_plan import greedy_plan
 from workloads.graph import Access, Family, Loop, Op, OperatorGraph, Role, Segment, Tensor
@@ -246,6 +250,99 @@ def test_the_program_with_transfers_ends_when_the_event_engine_says(folder: Path
         state = run(nodes, size)
         assert state.horizon == max(play(unroll(nodes, size))[1])
         assert sum(state.ops) == state.horizon
+
+
+def use_times(schedule: Schedule, played: list[Played]) -> list[tuple[Placement, int, int]]:
+    """When each place is in use: from the first task that fills it to the last that needs it."""
+    moves = {f"{t.kind} {t.tensor}" for t in schedule.transfers}
+    labels: dict[str, list[Played]] = {}
+    for one in played:
+        name = one.name if one.name in moves else one.name.partition(":")[0]
+        labels.setdefault(name, []).append(one)
+    times: list[tuple[Placement, int, int]] = []
+    for place in schedule.placements:
+        tasks = [
+            task
+            for step in schedule.steps[place.first_step : place.last_step + 1]
+            if place.tensor in step.mapping.resident
+            for task in labels[step.op]
+            if task.name.endswith("compute")
+        ]
+        for transfer in schedule.transfers:
+            inside = place.first_step <= transfer.first_step and transfer.last_step <= place.last_step
+            if transfer.tensor == place.tensor and inside:
+                tasks += labels[f"{transfer.kind} {transfer.tensor}"]
+        times.append((place, min(task.start for task in tasks), max(task.finish for task in tasks)))
+    return times
+
+
+def disjoint(schedule: Schedule, graph: OperatorGraph, machine: Machine) -> int:
+    """Check that no byte holds two tensors at a time when the tasks are played one by one; the number of places."""
+    nodes, _ = build_program(graph, schedule, machine)
+    size = program_size(schedule, machine)
+    state = run(tuple(spelled_out(nodes)), size, record=10**6)
+    assert state.horizon == run(nodes, size).horizon
+    times = use_times(schedule, state.played)
+    for number, (place, start, finish) in enumerate(times):
+        for other, begin, end in times[:number]:
+            below, above = place.address + place.size_bytes, other.address + other.size_bytes
+            apart = below <= other.address or above <= place.address
+            assert apart or finish <= begin or end <= start, (place, other)
+    return len(times)
+
+
+@pytest.mark.parametrize("concurrent", [False, True])
+def test_no_byte_holds_two_tensors_at_a_time_in_a_real_network(folder: Path, concurrent: bool) -> None:
+    machine = make_machine(chip(folder, sram="1 MiB"))
+    graph = workloads.load("gcn-cora")
+    _, _, schedule = planned(graph, machine)
+    assert any(transfer.kind == "retrieve" for transfer in schedule.transfers)
+    assert disjoint(replace(schedule, concurrent=concurrent), graph, machine)
+
+
+TWO_VECTORS = """
+title: two vector units
+technology: {node: 28 nm}
+clock: core
+clocks: {core: 1 GHz}
+memories:
+  dram: {kind: dram, size: 1 GiB, bandwidth: 8 GB/s, latency: 20 ns}
+  sram: {kind: sram, size: 9 KiB}
+units:
+  one: {kind: vector_unit, clock: core, path: [dram, sram], lanes: 8}
+  two: {kind: vector_unit, clock: core, path: [dram, sram], lanes: 2}
+"""
+PARTS = st.lists(
+    st.tuples(st.integers(200, 1700), st.integers(0, 12), st.integers(0, 12), st.sampled_from(["one", "two"])),
+    min_size=2, max_size=12,
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(parts=PARTS, concurrent=st.booleans())
+def test_no_byte_holds_two_tensors_at_a_time_whatever_the_graph_and_the_units(
+    folder: Path, parts: list[tuple[int, int, int, str]], concurrent: bool
+) -> None:
+    path = folder / "vectors.yaml"
+    path.write_text(TWO_VECTORS)
+    machine = make_machine(load_chip(path))
+    names = ["x", *(f"op{number}.out" for number in range(len(parts)))]
+    last = len(parts)
+    tensors = [Tensor("x", (300,), Role.INPUT, 8)]
+    ops: list[Op] = []
+    for number, (size, one, two, _) in enumerate(parts):
+        role = Role.OUTPUT if number == last - 1 else Role.ACTIVATION
+        tensors.append(Tensor(names[number + 1], (size,), role, 8))
+        sources = tuple(dict.fromkeys(names[min(source, number)] for source in (one, two)))
+        ops.append(elementwise(f"op{number}", sources))
+    graph = OperatorGraph("random", "forward", tuple(tensors), (Segment("all", tuple(ops)),))
+    pieces = [replace(piece, unit=part[3]) for piece, part in zip(pieces_of(graph, machine), parts, strict=True)]
+    made = problem_of(graph, machine, pieces, "sram")
+    plan = greedy_plan(made.problem)
+    schedule = replace(schedule_of(Search(machine), pieces, made, plan), concurrent=concurrent)
+    check_schedule(graph, schedule, machine)
+    assert sum(t.size_bytes for t in schedule.transfers) == plan.extra_bytes + compulsory_bytes(made.problem)
+    assert disjoint(schedule, graph, machine) == len(schedule.placements)
 
 
 @pytest.mark.parametrize("sram", ["4 KiB", "8 KiB", "64 KiB"])
