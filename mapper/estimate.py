@@ -102,8 +102,10 @@ def estimate_model(
 def bound_graph(
     estimator: Estimator, model: Model, choices: Choices, phase: str | None
 ) -> tuple[OperatorGraph, tuple[str, ...]]:
-    """The graph of one phase at the precision it is estimated with, and a warning where that was not the user's."""
-    graph = bind_model(model, phase, choices)
+    """The graph of one phase as it is mapped, at the precision it is estimated with; a warning where that was not the
+    user's.
+    """
+    graph = mapped_form(estimator.search, bind_model(model, phase, choices))
     return (graph, ()) if choices.bits is not None else native_precision(estimator, graph)
 
 

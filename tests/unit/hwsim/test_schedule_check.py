@@ -22,7 +22,9 @@ def search(request: pytest.FixtureRequest) -> Search:
     return Search(make_machine(load_chip(str(request.param))))
 
 
-@pytest.mark.parametrize("model", ["gcn-cora", "gpt2", "lstm-kws", "mixtral-8x7b", "resnet-18", "t5-base"])
+@pytest.mark.parametrize(
+    "model", ["gcn-cora", "gpt2", "llama-3.1-405b", "lstm-kws", "mixtral-8x7b", "resnet-18", "t5-base"]
+)
 def test_what_the_fast_mapper_makes_passes(search: Search, model: str) -> None:
     graph = workloads.load(model)
     check_schedule(graph, map_with(search, graph), search.machine)

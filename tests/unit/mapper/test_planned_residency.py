@@ -22,6 +22,7 @@ from hwsim.schedule_check import check_schedule
 from hwsim.sequence import Entry, program_size
 from hwsim.simulation import build_program, entry_traffic, play_schedule, simulate
 from hwsim.work import memory_traffic, nest_for, touched_bytes
+from mapper.estimate import estimate_model, make_estimator
 from mapper.graph import Search, first_fit_schedule, pieces_of
 from mapper.residency import plan as first_fit
 from mapper.scratchpad.adapt import Adapted, compulsory_bytes, problem_of
@@ -31,6 +32,8 @@ from tests.unit.hwsim.test_busy import spelled_out
 from tests.unit.hwsim.test_simulation import chip
 from tests.unit.mapper.greedy_plan import greedy_plan
 from workloads.graph import Access, Family, Loop, Op, OperatorGraph, Role, Segment, Tensor
+from workloads.model import Choices
+from workloads.user import open_model
 
 SIZE = 1000
 
@@ -237,6 +240,20 @@ def test_operators_that_exchange_data_off_chip_keep_their_order(folder: Path) ->
     assert not keeps_orders(made.problem, wrong)
     chosen = planned_schedule(Search(machine), graph, pieces, (), lambda _: wrong)
     assert "first fit, because the plan (backwards) breaks an order" in chosen.note
+
+
+def test_an_estimate_with_optimal_residency_reports_what_first_fit_would_have_moved(folder: Path) -> None:
+    pytest.importorskip("mapper.scratchpad.solve")
+    pytest.importorskip("workloads.unfold")
+    target = chip(folder, sram="1 MiB")
+    reports = []
+    for residency in ("first-fit", "optimal"):
+        estimator = make_estimator(target)
+        estimator.search.residency = residency
+        reports.append(estimate_model(estimator, open_model("resnet-18"), Choices(bits={})))
+    assert all_bytes(reports[1]) < all_bytes(reports[0])
+    assert "residency: planned" in reports[1].mapper_note
+    assert reports[1].macs == reports[0].macs
 
 
 def test_the_program_with_transfers_ends_when_the_event_engine_says(folder: Path) -> None:
