@@ -18,7 +18,10 @@ class EnergyRow:
 
 @dataclass(frozen=True, slots=True)
 class TrafficRow:
-    """Bytes that one operator (all its repetitions) reads from and writes to one memory."""
+    """Bytes that one operator (all its repetitions) reads from and writes to one memory.
+
+    With those of whole tensors that are brought in for it, or written out after it has computed them.
+    """
 
     op: str
     memory: str
@@ -32,7 +35,8 @@ class OpRow:
 
     Attributes:
         count: how often it runs.
-        seconds: its share of the total time, all repetitions.
+        seconds: its share of the total time, all repetitions; in a concurrent schedule from its first task to its end,
+            so that the times of operators overlap.
         busy_seconds: how long its unit works on it: the latency if every transfer were hidden.
         utilization: multiply-accumulates over what its unit could do in that time; 0 for other work.
         bound_by: "compute", "memory:<name>", "overhead" or "dependency".

@@ -7,6 +7,7 @@ found.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from hwsim.operand import Operand
 
@@ -62,9 +63,17 @@ class Mapping:
     proof: str = ""
 
 
+TransferKind: TypeAlias = Literal["load", "store", "spill", "retrieve"]
+"""Why a whole tensor moves: load and store cannot be avoided (an input or parameter read first, a result written out);
+a spill writes what would be lost, a retrieve reads again what has been on chip before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A tensor's place in an on-chip memory during the steps first_step..last_step, both included."""
+    """A tensor's place in an on-chip memory during the steps first_step..last_step, both included.
+
+    A tensor that leaves and comes back has several, which do not overlap in time.
+    """
 
     tensor: str
     memory: str
@@ -72,6 +81,37 @@ class Placement:
     size_bytes: int
     first_step: int
     last_step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A whole tensor moved between the outermost memory and its place on chip.
+
+    Attributes:
+        tensor: what is moved.
+        kind: load and retrieve bring it in, store and spill write it out.
+        memory: the on-chip memory; the other end is the outermost memory of the units that use it.
+        size_bytes: as it lies on chip.
+        first_step: a tensor is brought in from the beginning of this step on; it is written out from its end on.
+        last_step: brought in, it is complete before this step starts; written out, before the step after this one.
+    """
+
+    tensor: str
+    kind: TransferKind
+    memory: str
+    size_bytes: int
+    first_step: int
+    last_step: int
+
+    @property
+    def inward(self) -> bool:
+        """Whether it is read from the outermost memory."""
+        return self.kind in ("load", "retrieve")
+
+    @property
+    def step(self) -> int:
+        """The step it belongs to: the one that reads what is brought in, or has computed what is written out."""
+        return self.last_step if self.inward else self.first_step
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +144,15 @@ class Schedule:
         placements: addresses and lifetimes of tensors kept on chip.
         mapper: name of the mapper, and what it can say about the quality of its result.
         note: for example "heuristic" or "optimal, 41,212 of 3.1e11 mappings evaluated".
+        transfers: of whole tensors, in the order in which they are asked for. Steps still move by themselves what is
+            not in their ``mapping.resident``.
+        concurrent: whether steps on different units overlap: each unit executes its steps in issue order, and a step
+            waits for the producers of what it reads, not for the step before it.
     """
 
     steps: tuple[Step, ...]
     placements: tuple[Placement, ...] = ()
     mapper: str = ""
     note: str = ""
+    transfers: tuple[Transfer, ...] = ()
+    concurrent: bool = False

@@ -272,6 +272,8 @@ def _stream_work(machine: Machine, unit: StreamUnit, op: Op, step: Step, tensors
     ticks = unit_ticks(chip, unit.name, unit.stream_cycles(op, piece))
     last_ticks = unit_ticks(chip, unit.name, unit.stream_cycles(op, last))
     work = Stream(pieces, ticks, last_ticks, read, write, last / piece, waits)
+    # A second pass reads a piece again, into the same buffers.
+    held = sum(stream_bytes(op, tensors, step.mapping.resident, 1)) / pieces
     outer, pad = machine.outer(unit.name), machine.scratchpad(unit.name)
     traffic = {outer: (read, write)}
     if pad is not None:
@@ -286,8 +288,8 @@ def _stream_work(machine: Machine, unit: StreamUnit, op: Op, step: Step, tensors
         peak=unit.peak_operations(op, tensors),
         compute_seconds=(ticks * (pieces - 1) + last_ticks) / ticks_of(chip, 1.0),
         memory_seconds=_port_seconds(machine, unit.name, read + write),
-        first_bytes=(read + write) / pieces,
-        held_bytes=2 * (read + write) / pieces,
+        first_bytes=held,
+        held_bytes=2 * held,
         note=f"{pieces} pieces of {piece:,} points" if pieces > 1 else "one piece",
     )
 

@@ -44,6 +44,11 @@ class _Life:
     last: int
 
 
+def planned_bytes(machine: Machine, memory: str) -> int:
+    """Bytes of a scratchpad that tensors may be placed in."""
+    return int(machine.chip.memories[memory].size * (1 - TILE_SHARE))
+
+
 def plan(graph: OperatorGraph, machine: Machine, pieces: Sequence[Piece]) -> tuple[Placement, ...]:
     """Placements of the tensors that stay on chip; steps are positions in ``pieces``."""
     lives = sorted(
@@ -51,7 +56,7 @@ def plan(graph: OperatorGraph, machine: Machine, pieces: Sequence[Piece]) -> tup
     )
     placed: list[Placement] = []
     for life in lives:
-        limit = int(machine.chip.memories[life.memory].size * (1 - TILE_SHARE))
+        limit = planned_bytes(machine, life.memory)
         beside = [
             p for p in placed if p.memory == life.memory and p.first_step <= life.last and life.first <= p.last_step
         ]
@@ -78,7 +83,7 @@ def _lives(graph: OperatorGraph, machine: Machine, pieces: Sequence[Piece]) -> l
         names = [access.tensor for access in (*piece.op.reads, *piece.op.writes)]
         pad = machine.scratchpad(piece.unit)
         for position, name in enumerate(names):
-            allowed = pad is not None and _may_hold(machine, pad, position, len(piece.op.reads))
+            allowed = pad is not None and may_hold(machine, pad, position, len(piece.op.reads))
             pads.setdefault(name, set()).add(pad if allowed else None)
             used[name] = index
         for access in piece.op.writes:
@@ -95,7 +100,7 @@ def _lives(graph: OperatorGraph, machine: Machine, pieces: Sequence[Piece]) -> l
     return lives
 
 
-def _may_hold(machine: Machine, pad: str, position: int, reads: int) -> bool:
+def may_hold(machine: Machine, pad: str, position: int, reads: int) -> bool:
     """Whether a scratchpad may hold an operand: by its place among the reads (input, weight, ...) or the writes."""
     roles = machine.chip.memories[pad].operands
     role = "output" if position >= reads else "weight" if position == 1 else "input"
