@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hwsim.access import Traffic
@@ -151,7 +151,7 @@ def explain_operator(graph: OperatorGraph, schedule: Schedule, simulation: Simul
         tensors=_tensor_views(entry, op, tensors),
         levels=levels,
         innermost=innermost,
-        traffic=traffic,
+        traffic=(*traffic, *_moved_whole(machine, entry, op, tensors)),
         tiles=tiles,
         tile_compute_seconds=time.unit_seconds / runs,
         tile_transfer_seconds=time.transfer_seconds / runs,
@@ -209,6 +209,17 @@ def _array_traffic(
             reuse = _points_per_element(op, size, tensors[access.tensor])
             rows.append(TrafficView(access.tensor, outer, unit.name, size, 0.0, 1.0, reuse))
     return tuple(rows)
+
+
+def _moved_whole(machine: Machine, entry: Entry, op: Op, tensors: Mapping[str, Tensor]) -> Iterator[TrafficView]:
+    """Whole tensors brought in for an operator, or written out behind it; a chunk has its part of them."""
+    for transfer in entry.moved:
+        size = transfer.size_bytes * entry.rounds / entry.repeats
+        reuse = _points_per_element(op, size, tensors[transfer.tensor])
+        outer = machine.outer(entry.step.mapping.unit)
+        read, write = (size, 0.0) if transfer.inward else (0.0, size)
+        name = f"{transfer.kind} {transfer.tensor}"
+        yield TrafficView(name, outer, transfer.memory, read, write, 1.0, reuse)
 
 
 def _points_per_element(op: Op, moved_bytes: float, tensor: Tensor) -> float:

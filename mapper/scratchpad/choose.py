@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from hwsim.machine import Machine
-from hwsim.quantity import show
 from hwsim.schedule import Placement, Schedule
 from hwsim.sequence import make_entries
 from hwsim.simulation import entry_traffic
@@ -51,7 +50,7 @@ def planned_schedule(
         return _noted(first, f"residency: first fit, because the plan ({plan.method}) breaks an order")
     other = schedule_of(search, pieces, adapted, plan)
     moved = [outer_bytes(graph, schedule, search.machine) for schedule in (first, other)]
-    words = f"{show(moved[0], 'B')} off chip with first fit, {show(moved[1], 'B')} with the plan ({plan.method})"
+    words = f"{moved[0]:,.0f} B off chip with first fit, {moved[1]:,.0f} B with the plan ({plan.method})"
     words += _streamed(adapted.notes)
     if moved[1] < moved[0]:
         return _noted(other, f"residency: planned, {words}")

@@ -23,6 +23,7 @@ from hwsim.sequence import Entry, program_size
 from hwsim.simulation import build_program, entry_traffic, play_schedule, simulate
 from hwsim.work import memory_traffic, nest_for, touched_bytes
 from mapper.estimate import estimate_model, make_estimator
+from mapper.explain_op import explain_operator
 from mapper.graph import Search, first_fit_schedule, pieces_of
 from mapper.residency import plan as first_fit
 from mapper.scratchpad.adapt import Adapted, compulsory_bytes, problem_of
@@ -97,6 +98,17 @@ def test_a_spilled_tensor_is_written_once_and_read_back_once(folder: Path) -> No
     assert outer == {"a": (1000, 1000), "b": (0, 0), "c": (0, 0), "d": (1000, 1000)}
     names = [span.name for span in report.timeline if span.resource == "dram"]
     assert names == ["load x", "spill a.out", "retrieve a.out", "store d.out"]
+
+
+def test_an_operator_is_explained_with_the_transfers_that_belong_to_it(folder: Path) -> None:
+    machine = make_machine(chip(folder, sram="8 KiB"))
+    graph = skip_graph()
+    _, _, schedule = planned(graph, machine, SPILLED)
+    played = play_schedule(graph, schedule, machine.chip, machine)
+    detail = explain_operator(graph, schedule, played, 3)
+    rows = {row.operand: (row.read_bytes, row.write_bytes) for row in detail.traffic if row.memory == "dram"}
+    assert rows == {"retrieve a.out": (1000, 0), "store d.out": (0, 1000)}
+    assert detail.time.traffic_bytes == 2000
 
 
 def test_a_spill_overlaps_with_the_next_operator_and_a_retrieve_is_asked_for_ahead(folder: Path) -> None:
