@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hwsim.bounds import BoundError, DoesNotFitError, bounds, check_fits
 from hwsim.chip import Chip
@@ -100,11 +100,14 @@ def _entries(graph: OperatorGraph, schedule: Schedule, machine: Machine) -> list
         tensors = {**graph.by_name, **{t.name: t for t in op.internal}} if op.internal else graph.by_name
         ops[op.name] = (op, tensors)
         ops.update((part.name, (part, tensors)) for part in op.parts)
+    ops.update((op.name, (op, graph.by_name)) for op in schedule.added)
+    inner = {tensor.name: tensor for op in schedule.added for tensor in op.internal}
     entries: list[Entry] = []
     for step in schedule.steps:
         op, tensors = ops[step.op]
-        work = make_work(machine, chunk_of(op, step), step, tensors)
-        entries.append(Entry(step, op, work, graph.segments[step.segment].count * step.chunks))
+        work = make_work(machine, chunk_of(op, step), step, {**tensors, **inner} if inner else tensors)
+        named = replace(op, name=f"{op.name}#{step.run}") if step.run else op
+        entries.append(Entry(step, named, work, graph.segments[step.segment].count * step.chunks * step.rounds))
     return entries
 
 
@@ -130,19 +133,24 @@ def _program(graph: OperatorGraph, schedule: Schedule, machine: Machine, entries
 
 
 def _chunked(body: Sequence[Node], steps: Sequence[Step]) -> list[Node]:
-    """Steps of one composite that run chunk by chunk become one loop over the chunks."""
+    """Steps of one composite or fused group become a loop over the chunks of each run, and one over its rounds."""
     result: list[Node] = []
     group: list[Node] = []
+    runs: list[Node] = []
     rest = list(body)
     for position, step in enumerate(steps):
         mark = next(place for place, node in enumerate(rest) if isinstance(node, Mark))
         group += rest[: mark + 1]
         rest = rest[mark + 1 :]
         following = steps[position + 1] if position + 1 < len(steps) else None
-        if following is not None and step.chunks > 1 and following.group == step.group:
+        together = following is not None and following.group == step.group
+        if together and following is not None and following.run == step.run:
             continue
-        result += [Repeat(step.chunks, tuple(group))] if step.chunks > 1 else group
+        runs += [Repeat(step.chunks, tuple(group))] if step.chunks > 1 else group
         group = []
+        if not together:
+            result += [Repeat(step.rounds, tuple(runs))] if step.rounds > 1 else runs
+            runs = []
     return result
 
 
@@ -218,6 +226,7 @@ def _report(
         conventions=conventions(graph),
         warnings=tuple(warnings),
         footnotes=machine.footnotes,
+        fused=schedule.fused,
     )
 
 

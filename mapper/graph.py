@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
 
 from hwsim.chip import Chip
 from hwsim.machine import Machine, make_machine
@@ -29,6 +30,9 @@ PIECES = 8
 """Streamed operators are cut into at least so many pieces when they move much data, to overlap transfer and compute."""
 
 
+Fusion: TypeAlias = Literal["auto", "off"]
+
+
 class NoUnitError(UserError):
     """No unit of the chip runs an operator."""
 
@@ -43,6 +47,7 @@ class Search:
         goal: what to minimize, and the effort it may take.
         found: results by contraction, unit, free scratchpad and resident operands.
         evaluated: mappings looked at for all of them.
+        fusion: whether fused groups are looked for ("auto": taken where they help the objective).
     """
 
     machine: Machine
@@ -50,6 +55,7 @@ class Search:
     goal: Goal = field(default_factory=Goal)
     found: dict[tuple[Nest, str, float, frozenset[Operand]], Found] = field(default_factory=dict)
     evaluated: int = 0
+    fusion: Fusion = "off"
 
 
 def map_graph(graph: OperatorGraph, chip: Chip, mapper: str = "fast", objective: Objective = "latency") -> Schedule:
@@ -70,30 +76,51 @@ def map_graph(graph: OperatorGraph, chip: Chip, mapper: str = "fast", objective:
 
 def map_with(search: Search, graph: OperatorGraph) -> Schedule:
     """``map_graph`` with a machine and searches that several graphs share; raises the same."""
-    pieces = _pieces(graph, search.machine)
+    pieces = pieces_of(graph, search.machine)
     placements = plan(graph, search.machine, pieces)
     steps: list[Step] = []
     for index, piece in enumerate(pieces):
         alive = [p for p in placements if p.first_step <= index <= p.last_step]
-        mapping = _map_piece(search, piece, alive)
-        steps.append(Step(piece.op.name, piece.segment, mapping, piece.chunks, piece.tile, piece.group))
+        mapping = map_piece(search, piece, alive)
+        steps.append(step_of(piece, mapping))
     note = f"heuristic, {search.evaluated:,} mappings of {len(search.found)} distinct contractions evaluated"
-    return Schedule(tuple(steps), placements, search.mapper, note)
+    schedule = Schedule(tuple(steps), placements, search.mapper, note)
+    if search.fusion == "off":
+        return schedule
+    from mapper.fusion import fuse
+
+    return fuse(search, graph, schedule)
 
 
-def _pieces(graph: OperatorGraph, machine: Machine) -> list[Piece]:
+def step_of(piece: Piece, mapping: OpMapping) -> Step:
+    """The step of a piece under a mapping."""
+    return Step(
+        piece.op.name,
+        piece.segment,
+        mapping,
+        piece.chunks,
+        piece.tile,
+        piece.group,
+        piece.run,
+        piece.rounds,
+        piece.sums,
+    )
+
+
+def pieces_of(graph: OperatorGraph, machine: Machine) -> list[Piece]:
+    """The steps of a graph without fusion, before they are mapped."""
     pieces: list[Piece] = []
     for index, segment in enumerate(graph.segments):
         for op in segment.ops:
             tensors = {**graph.by_name, **{t.name: t for t in op.internal}} if op.internal else graph.by_name
             if not op.parts:
-                pieces.append(Piece(op, index, _unit_for(op, tensors, machine), tensors, op.name))
+                pieces.append(Piece(op, index, unit_for(op, tensors, machine), tensors, op.name))
                 continue
             whole = [name for name, unit in machine.kernels.items() if unit.refuses(op, tensors) is None]
             if whole:
                 pieces.append(Piece(op, index, whole[0], tensors, op.name))
                 continue
-            units = [_unit_for(part, tensors, machine) for part in op.parts]
+            units = [unit_for(part, tensors, machine) for part in op.parts]
             chunks, tile = _chunks(op, units, machine)
             pieces += [
                 Piece(part, index, unit, tensors, op.name, chunks, _own(part, tile))
@@ -107,7 +134,7 @@ def _own(part: Op, tile: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], 
     return tuple((name, size) for name, size in tile if name in names)
 
 
-def _unit_for(op: Op, tensors: Mapping[str, Tensor], machine: Machine) -> str:
+def unit_for(op: Op, tensors: Mapping[str, Tensor], machine: Machine) -> str:
     """The unit that would run an operator fastest at full utilization; arrays before others for contractions.
 
     Raises:
@@ -167,11 +194,12 @@ def _common_loops(op: Op) -> list[tuple[str, int]]:
     return common
 
 
-def _map_piece(search: Search, piece: Piece, alive: Sequence[Placement]) -> OpMapping:
+def map_piece(search: Search, piece: Piece, alive: Sequence[Placement]) -> OpMapping:
+    """The mapping of one piece while some placements are alive; raises what ``map_graph`` raises."""
     machine = search.machine
-    names = {access.tensor for access in (*piece.op.reads, *piece.op.writes)}
+    op = chunk_of(piece.op, step_of(piece, OpMapping(piece.unit)))
+    names = {access.tensor for access in (*op.reads, *op.writes)} - set(piece.loads)
     resident = tuple(sorted(p.tensor for p in alive if p.tensor in names))
-    op = chunk_of(piece.op, Step(piece.op.name, piece.segment, OpMapping(piece.unit), piece.chunks, piece.tile))
     pad = machine.scratchpad(piece.unit)
     free = machine.chip.memories[pad].size - sum(p.size_bytes for p in alive if p.memory == pad) if pad else 0.0
     if piece.unit in machine.arrays and is_contraction(op):
