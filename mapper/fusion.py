@@ -23,7 +23,9 @@ from mapper.graph import Search, map_piece, pieces_of, step_of
 from mapper.residency import Piece, Reserved, plan
 from workloads.graph import OperatorGraph
 
-PRICED = 4
+LEAST_GAIN = 0.02
+"""Share of the bytes of some operators that a group must be able to save to be looked at."""
+PRICED = 3
 """Candidates of one group of operators that are played: those that move the fewest bytes."""
 GIVE_UP_ROUNDS = 3
 """How often the groups that lost are given up before fusion as a whole is."""
@@ -226,7 +228,7 @@ def _best(search: Search, base: Base, first: int, last: int, groups: Iterator[Gr
     for group in groups:
         alive = tuple(place for place in _alive(base, first, last) if place.tensor not in group.inside)
         least = least_bytes(search.machine, group, alive)
-        if least < before.outer_bytes:
+        if least < (1 - LEAST_GAIN) * before.outer_bytes:
             offers.append((least, group.chunks, group, alive))
     offers.sort(key=lambda offer: offer[:2])
     objective = search.goal.objective

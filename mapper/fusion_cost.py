@@ -91,7 +91,7 @@ def price(search: Search, graph: OperatorGraph, group: Group, alive: Sequence[Pl
     last = len(steps) - 1
     places = (*(replace(place, first_step=0, last_step=last) for place in alive), *_buffers(group))
     names = frozenset(group.ops)
-    ops = tuple(op for _, op in graph.walk() if op.name in names)
+    ops = tuple(op for _, op in graph.walk() if op.name in names or any(part.name in names for part in op.parts))
     alone = replace(graph, segments=(Segment(group.name, ops),))
     here = tuple(replace(step, segment=0) for step in steps)
     nodes, entries = build_program(alone, Schedule(here, places, added=group.added), machine)

@@ -17,7 +17,9 @@ from workloads.graph import Family, Op, Role, Tensor, elements, size_bytes
 
 LONGEST = 12
 """Operators in a group at most."""
-PARTS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024, 2048)
+FITTING = 3
+"""Numbers of chunks tried of those that fit, the fewest first: more chunks read weights and borders more often."""
+PARTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024, 2048)
 """Numbers of chunks tried along an axis, beside one row each."""
 
 
@@ -79,11 +81,12 @@ def groups_of(
     room = machine.chip.memories[memory].size * (1 - GROUP_TILE_SHARE)
     room -= sum(place.size_bytes for place in others if place.memory == memory)
     for axis in axes_of(ops, tensors, inside):
+        fitting = 0
         for size in chunk_sizes(axis.extent):
             found = cut(ops, tensors, inside, axis, size, halo)
-            if found is None:
-                if size == axis.extent:
-                    break
+            if found is None and size == axis.extent:
+                break
+            if found is None or sum(held for _, held in found.buffers) > room:
                 continue
             plain = _make(machine, pieces, memory, inside, axis, found)
             if plain.buffer_bytes > room:
@@ -92,6 +95,9 @@ def groups_of(
             kept = _keepable(machine, memory, plain, others, room - plain.buffer_bytes)
             if kept:
                 yield _keeping(plain, kept)
+            fitting += 1
+            if fitting == FITTING:
+                break
 
 
 def chunk_sizes(extent: int) -> tuple[int, ...]:

@@ -72,7 +72,9 @@ def plan(
     taken = {place.tensor for place in placed}
     found = [_through_groups(life, groups) for life in _lives(graph, machine, pieces) if life.tensor.name not in taken]
     for life in sorted(found, key=lambda life: (life.last - life.first, life.size, life.tensor.name)):
-        limit = int(machine.chip.memories[life.memory].size * (1 - TILE_SHARE))
+        beside_group = any(life.first <= group.last and group.first <= life.last for group in groups)
+        share = GROUP_TILE_SHARE if beside_group else TILE_SHARE
+        limit = int(machine.chip.memories[life.memory].size * (1 - share))
         beside = [
             p for p in placed if p.memory == life.memory and p.first_step <= life.last and life.first <= p.last_step
         ]
@@ -83,14 +85,14 @@ def plan(
 
 
 def _reserve(machine: Machine, group: Reserved) -> list[Placement]:
-    """The buffers of a group one after the other; those that do not fit are left out."""
-    limit = int(machine.chip.memories[group.memory].size * (1 - GROUP_TILE_SHARE))
+    """The buffers of a group from the top downwards, away from what lives longer; those that do not fit are left
+    out."""
     places: list[Placement] = []
-    address = 0
+    address = int(machine.chip.memories[group.memory].size * (1 - GROUP_TILE_SHARE))
     for name, size in group.buffers:
-        if address + size <= limit:
+        if size <= address:
+            address -= size
             places.append(Placement(name, group.memory, address, size, group.first, group.last))
-            address += size
     return places
 
 
