@@ -13,11 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from hwsim.machine import Machine
+from hwsim.schedule import Mapping as OpMapping
 from hwsim.schedule import Placement
-from mapper.fusion_groups import Group, may_hold, store_of
-from mapper.graph import unit_for
+from hwsim.work import chunk_of
+from mapper.fusion_groups import Group, chunk_sizes, may_hold, store_of
+from mapper.graph import step_of, unit_for
 from mapper.residency import GROUP_TILE_SHARE, Piece
-from workloads.graph import Access, Family, Loop, Op, Role, Tensor, number, size_bytes
+from workloads.graph import Access, Family, Loop, Op, Role, Tensor, number, points, size_bytes
 
 QUERY_LOOPS = ("b", "g", "r", "q")
 STATISTICS_BITS = 32
@@ -48,15 +50,22 @@ def online_groups(machine: Machine, pieces: Sequence[Piece], alive: Sequence[Pla
     room = machine.chip.memories[memory].size * (1 - GROUP_TILE_SHARE)
     room -= sum(place.size_bytes for place in alive if place.memory == memory and place.tensor != inside)
     extents = {loop.name: number(loop.extent) for loop in scores.loops}
-    sizes = [_divisors(extents[name]) for name in ("q", "t")]
-    for heads in {1, extents["r"]}:
-        for queries, keys in itertools.product(*sizes):
+    for heads in sorted({1, extents["r"]}):
+        for queries, keys in itertools.product(_divisors(extents["q"]), chunk_sizes(extents["t"])):
             tile = {"b": 1, "g": 1, "r": heads, "q": queries, "t": keys}
-            if keys == extents["t"] or not _even(pieces, tile):
+            blocks = _blocks(extents["t"], keys)
+            if keys == extents["t"] or not _exact(pieces, tile, extents, blocks):
                 continue
             group = _group(machine, pieces, memory, tile, extents)
             if group.buffer_bytes <= room:
                 yield group
+
+
+def _blocks(extent: int, size: int) -> tuple[tuple[int, int], ...]:
+    """Blocks of keys as runs of equal ones, (how many, keys of each): the first, the others, and a ragged last one."""
+    full, ragged = divmod(extent, size)
+    runs = ((1, size), (full - 1, size), (1, ragged))
+    return tuple((count, keys) for count, keys in runs if count and keys)
 
 
 def _memory(machine: Machine, pieces: Sequence[Piece]) -> str | None:
@@ -77,22 +86,37 @@ def _divisors(extent: int) -> tuple[int, ...]:
     return tuple(found[-MOST_BLOCKS:])
 
 
-def _even(pieces: Sequence[Piece], tile: Mapping[str, int]) -> bool:
-    """Whether the points under a mask divide into equal whole numbers."""
+def _exact(
+    pieces: Sequence[Piece], tile: Mapping[str, int], extents: Mapping[str, int], blocks: Sequence[tuple[int, int]]
+) -> bool:
+    """Whether the points under a mask divide into whole numbers, so that all chunks together have all of them."""
+    rounds = _rounds(tile, extents)
     for piece in pieces:
-        op = piece.op
-        if op.active_points is not None:
-            cut = [(tile.get(loop.name, number(loop.extent)), number(loop.extent)) for loop in op.loops]
-            if number(op.active_points) * math.prod(new for new, _ in cut) % math.prod(old for _, old in cut):
-                return False
+        if piece.op.active_points is None:
+            continue
+        done = 0
+        for count, keys in blocks:
+            one = replace(piece, tile=_own(piece.op, {**tile, "t": keys}))
+            done += count * rounds * points(chunk_of(one.op, step_of(one, OpMapping(piece.unit))))
+        if done != piece.op.active_points:
+            return False
     return True
+
+
+def _rounds(tile: Mapping[str, int], extents: Mapping[str, int]) -> int:
+    return math.prod(extents[name] // tile[name] for name in QUERY_LOOPS)
+
+
+def _own(op: Op, tile: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+    names = {loop.name for loop in op.loops}
+    return tuple((loop, size) for loop, size in tile.items() if loop in names)
 
 
 def _group(
     machine: Machine, pieces: Sequence[Piece], memory: str, tile: Mapping[str, int], extents: Mapping[str, int]
 ) -> Group:
-    rounds = math.prod(extents[name] // tile[name] for name in QUERY_LOOPS)
-    blocks = extents["t"] // tile["t"]
+    rounds = _rounds(tile, extents)
+    blocks = _blocks(extents["t"], tile["t"])
     scores, softmax, values = pieces
     name = scores.group
     sums = f"{values.op.writes[0].tensor}.sums"
@@ -103,26 +127,20 @@ def _group(
     inner = (*store.internal, rows)
     tensors = {**values.tensors, **{tensor.name: tensor for tensor in inner}}
 
-    def part(piece: Piece, run: int, chunks: int, **more: tuple[str, ...] | str) -> Piece:
-        names = {loop.name for loop in piece.op.loops}
-        own = tuple((loop, size) for loop, size in tile.items() if loop in names)
-        return replace(piece, tensors=tensors, chunks=chunks, tile=own, run=run, rounds=rounds, **more)
-
-    def added(op: Op, run: int, chunks: int) -> Piece:
-        return part(Piece(op, scores.segment, unit_for(op, tensors, machine), tensors, name), run, chunks)
+    def part(op: Op, like: Piece, run: int, block: tuple[int, int]) -> Piece:
+        own = _own(op, {**tile, "t": block[1]})
+        unit = like.unit if op is like.op else unit_for(op, tensors, machine)
+        return Piece(op, like.segment, unit, tensors, name, block[0], own, run, rounds)
 
     query = scores.op.reads[0].tensor
-    made = (
-        part(scores, 0, 1, loads=(query,)),
-        part(softmax, 0, 1),
-        part(values, 0, 1, sums=sums),
-        part(scores, 1, blocks - 1),
-        part(softmax, 1, blocks - 1),
-        added(correct, 1, blocks - 1),
-        added(rescale, 1, blocks - 1),
-        part(values, 1, blocks - 1, sums=sums),
-        added(store, 2, 1),
-    )
+    made: list[Piece] = []
+    for run, block in enumerate(blocks):
+        made.append(replace(part(scores.op, scores, run, block), loads=() if run else (query,)))
+        made.append(part(softmax.op, softmax, run, block))
+        if run:
+            made += [part(op, softmax, run, block) for op in (correct, rescale)]
+        made.append(replace(part(values.op, values, run, block), sums=sums))
+    made.append(part(store, values, len(blocks), (1, tile["t"])))
     scored = scores.op.writes[0].tensor
     queries = math.prod(tile[loop] for loop in QUERY_LOOPS)
     all_queries = math.prod(extents[loop] for loop in QUERY_LOOPS)
@@ -136,8 +154,8 @@ def _group(
         name,
         tuple(piece.op.name for piece in pieces),
         along,
-        rounds * blocks,
-        made,
+        rounds * sum(count for count, _ in blocks),
+        tuple(made),
         memory,
         buffers,
         (replace(store, internal=inner), correct, rescale),
