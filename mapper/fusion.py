@@ -1,9 +1,9 @@
-"""Fused groups as a mapping choice: consecutive operators run chunk by chunk, so that results between them stay on chip.
+"""Fused groups as a mapping choice: consecutive operators run chunk by chunk, and results between them stay on chip.
 
-``fuse`` starts from an unfused schedule. Candidates that could move fewer bytes than the operators one by one are priced
-by playing them; a dynamic program over each segment picks the partition with the least sum of prices. The whole is then
-simulated: where it is not better than the unfused schedule, groups that lost are given up, and in the end the unfused
-schedule stays. Source of the idea of fusing under a capacity: Alwani et al., Fused-layer CNN accelerators, MICRO 2016.
+``fuse`` starts from an unfused schedule. Candidates that could move fewer bytes than the operators one by one are
+priced by playing them; a dynamic program over each segment picks the partition with the least sum of prices. The whole
+is then simulated: groups that lost are given up, and where nothing is better than the unfused schedule, that one stays.
+ Source of the idea of fusing under a capacity: Alwani et al., Fused-layer CNN accelerators, MICRO 2016.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hwsim.schedule import FusedGroup, Placement, Schedule
 from hwsim.report import Report
+from hwsim.schedule import FusedGroup, Placement, Schedule
 from hwsim.simulation import play_schedule
 from mapper.base import InfeasibleError, rank
 from mapper.fusion_attention import online_groups
@@ -33,8 +33,7 @@ GIVE_UP_ROUNDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A group in place of the unfused pieces first..last, both included, at a price; no group is those pieces as they
-    are."""
+    """A group in place of the unfused pieces first..last, both included, at a price; None is the pieces themselves."""
 
     first: int
     last: int
@@ -152,9 +151,7 @@ def partition(search: Search, base: Base, halo: Halo = "keep") -> list[Choice]:
     return best
 
 
-def cheapest(
-    search: Search, base: Base, offers: Sequence[Choice], spans: Sequence[tuple[int, int]]
-) -> list[Choice]:
+def cheapest(search: Search, base: Base, offers: Sequence[Choice], spans: Sequence[tuple[int, int]]) -> list[Choice]:
     """The offers that cover all spans once at the least sum of costs, by dynamic programming from the left."""
     starting: dict[int, list[Choice]] = {}
     for offer in offers:
@@ -185,21 +182,31 @@ def _units(pieces: Sequence[Piece]) -> list[tuple[int, int]]:
 
 
 def choices(search: Search, base: Base, spans: Sequence[tuple[int, int]], halo: Halo) -> Iterator[Choice]:
-    """Groups of the consecutive spans of a segment that cost less than their operators, the best candidate of each."""
+    """Groups of the consecutive spans of a segment that cost less than their operators, the best candidate of each.
+
+    Short groups come first: a longer one is priced only if it could save more bytes than the groups inside it do.
+    """
     readers = _readers(base.pieces)
-    for start, (first, end) in enumerate(spans):
-        if end > first:
-            found = _best(search, base, first, end, _online(search, base, first, end))
-            yield from [found] if found else []
-        for stop in range(start + 1, min(start + LONGEST, len(spans))):
-            last = spans[stop][1]
-            outside = frozenset(
-                name for name, places in readers.items() if any(not first <= place <= last for place in places)
-            )
-            alive = _alive(base, first, last)
-            group = groups_of(search.machine, base.pieces[first : last + 1], outside, alive, halo)
-            found = _best(search, base, first, last, group)
-            yield from [found] if found else []
+    saved: dict[tuple[int, int], float] = {}
+    for length in range(min(LONGEST, len(spans))):
+        for start in range(len(spans) - length):
+            stop = start + length
+            first, last = spans[start][0], spans[stop][1]
+            known = max((saved[start, k] + saved[k + 1, stop] for k in range(start, stop)), default=0.0)
+            saved[start, stop] = known
+            if not length:
+                groups = _online(search, base, first, last) if last > first else iter(())
+            else:
+                outside = frozenset(
+                    name for name, places in readers.items() if any(not first <= place <= last for place in places)
+                )
+                pieces = base.pieces[first : last + 1]
+                groups = groups_of(search.machine, pieces, outside, _alive(base, first, last), halo)
+            found = _best(search, base, (first, last), groups, known)
+            if found is not None:
+                before = _total(base.costs[first : last + 1])
+                saved[start, stop] = max(known, before.outer_bytes - found.cost.outer_bytes)
+                yield found
 
 
 def _online(search: Search, base: Base, first: int, last: int) -> Iterator[Group]:
@@ -219,16 +226,21 @@ def _alive(base: Base, first: int, last: int) -> tuple[Placement, ...]:
     return tuple(p for p in base.schedule.placements if p.first_step <= last and first <= p.last_step)
 
 
-def _best(search: Search, base: Base, first: int, last: int, groups: Iterator[Group]) -> Choice | None:
-    """The cheapest candidate, if it is cheaper than the pieces one by one."""
+def _best(search: Search, base: Base, span: tuple[int, int], groups: Iterator[Group], saved: float) -> Choice | None:
+    """The cheapest candidate for the pieces of a span, both ends included, if it is cheaper than they are one by one.
+
+    Only candidates that could save more bytes than smaller groups have ``saved`` are priced.
+    """
+    first, last = span
     before = _total(base.costs[first : last + 1])
-    if not before.outer_bytes:
+    worth = min(before.outer_bytes - saved, (1 - LEAST_GAIN) * before.outer_bytes)
+    if worth <= 0:
         return None
     offers: list[tuple[float, int, Group, tuple[Placement, ...]]] = []
     for group in groups:
         alive = tuple(place for place in _alive(base, first, last) if place.tensor not in group.inside)
         least = least_bytes(search.machine, group, alive)
-        if least < (1 - LEAST_GAIN) * before.outer_bytes:
+        if least < worth:
             offers.append((least, group.chunks, group, alive))
     offers.sort(key=lambda offer: offer[:2])
     objective = search.goal.objective
@@ -274,7 +286,5 @@ def assemble(search: Search, base: Base, chosen: Sequence[Choice]) -> Schedule:
         steps=steps,
         placements=placements,
         added=tuple(op for group in made for op in group.added),
-        fused=tuple(
-            FusedGroup(group.name, group.ops, group.along, group.chunks, group.buffers) for group in made
-        ),
+        fused=tuple(FusedGroup(group.name, group.ops, group.along, group.chunks, group.buffers) for group in made),
     )

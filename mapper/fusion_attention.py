@@ -35,7 +35,7 @@ MOST_BLOCKS = 24
 
 
 def online_groups(machine: Machine, pieces: Sequence[Piece], alive: Sequence[Placement]) -> Iterator[Group]:
-    """Candidates for one attention layer: blocks of queries by blocks of keys that fit. None if it is no such layer.
+    """Candidates for one attention layer: blocks of queries by blocks of keys that fit; nothing if it is no such layer.
 
     Args:
         machine: the chip.
@@ -45,7 +45,7 @@ def online_groups(machine: Machine, pieces: Sequence[Piece], alive: Sequence[Pla
     memory = _memory(machine, pieces)
     if memory is None:
         return
-    scores, _, values = (piece.op for piece in pieces)
+    scores = pieces[0].op
     inside = scores.writes[0].tensor
     room = machine.chip.memories[memory].size * (1 - GROUP_TILE_SHARE)
     room -= sum(place.size_bytes for place in alive if place.memory == memory and place.tensor != inside)
@@ -122,7 +122,7 @@ def _group(
     sums = f"{values.op.writes[0].tensor}.sums"
     bits = machine.chip.units[values.unit].accumulator_bits
     store = store_of(values.op, sums, bits, values.tensors, NORMALIZE)
-    rows = Tensor(f"{name}.statistics", tuple(extents[loop] for loop in QUERY_LOOPS) + (2,), Role.ACTIVATION, STATISTICS_BITS)
+    rows = Tensor(f"{name}.statistics", (*(extents[loop] for loop in QUERY_LOOPS), 2), Role.ACTIVATION, STATISTICS_BITS)
     correct, rescale = _corrections(values.op, rows, sums)
     inner = (*store.internal, rows)
     tensors = {**values.tensors, **{tensor.name: tensor for tensor in inner}}
@@ -167,7 +167,7 @@ def _corrections(values: Op, rows: Tensor, sums: str) -> tuple[Op, Op]:
     """What each further block of keys costs beside scores, softmax and values."""
     loops: dict[str, Loop] = {loop.name: loop for loop in values.loops}
     queries = tuple(loops[name] for name in QUERY_LOOPS)
-    row = Access(rows.name, tuple(((name, 1),) for name in QUERY_LOOPS) + ((),))
+    row = Access(rows.name, (*(((name, 1),) for name in QUERY_LOOPS), ()))
     target = replace(values.writes[0], tensor=sums)
     base = values.name.rsplit(".", 1)[0]
     correct = Op(f"{base}.correct", "softmax", Family.POINTWISE, queries, (row,), (row,), CORRECT, source=values.source)

@@ -27,9 +27,7 @@ class Cost:
 
     def __add__(self, other: Cost) -> Cost:
         """Both, one after the other."""
-        return Cost(
-            self.seconds + other.seconds, self.joules + other.joules, self.outer_bytes + other.outer_bytes
-        )
+        return Cost(self.seconds + other.seconds, self.joules + other.joules, self.outer_bytes + other.outer_bytes)
 
 
 def additive(objective: Objective, cost: Cost, whole: Cost) -> tuple[float, float, float]:

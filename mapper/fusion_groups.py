@@ -1,4 +1,4 @@
-"""Candidates for fused groups: which consecutive operators, along which axis, in how many chunks, what stays on chip."""
+"""Candidates for fused groups: which consecutive operators, along which axis, in how many chunks, what stays."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from workloads.graph import Family, Op, Role, Tensor, elements, size_bytes
 LONGEST = 12
 """Operators in a group at most."""
 FITTING = 3
-"""Numbers of chunks tried of those that fit, the fewest first: more chunks read weights and borders more often."""
+"""Numbers of chunks tried of those that fit, the fewest first: more chunks read weights and borders more often. Beyond
+them only those with room for everything that can stay."""
+MOST_TRIED = 64
+"""Chunks at most for that."""
 PARTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024, 2048)
 """Numbers of chunks tried along an axis, beside one row each."""
 
@@ -76,28 +79,42 @@ def groups_of(
         return
     if inside <= {place.tensor for place in alive}:
         return
-    tensors = pieces[0].tensors
     others = tuple(place for place in alive if place.tensor not in inside)
     room = machine.chip.memories[memory].size * (1 - GROUP_TILE_SHARE)
     room -= sum(place.size_bytes for place in others if place.memory == memory)
-    for axis in axes_of(ops, tensors, inside):
-        fitting = 0
-        for size in chunk_sizes(axis.extent):
-            found = cut(ops, tensors, inside, axis, size, halo)
-            if found is None and size == axis.extent:
-                break
-            if found is None or sum(held for _, held in found.buffers) > room:
-                continue
-            plain = _make(machine, pieces, memory, inside, axis, found)
-            if plain.buffer_bytes > room:
-                continue
-            yield plain
-            kept = _keepable(machine, memory, plain, others, room - plain.buffer_bytes)
-            if kept:
+    for axis in axes_of(ops, pieces[0].tensors, inside):
+        for fitting, plain in enumerate(_fitting(machine, pieces, memory, inside, axis, room, halo), 1):
+            wanted = _keepable(machine, memory, plain, others)
+            kept = _that_fit(wanted, room - plain.buffer_bytes)
+            complete = len(kept) == len(wanted)
+            if fitting <= FITTING:
+                yield plain
+            if kept and (complete or fitting <= FITTING):
                 yield _keeping(plain, kept)
-            fitting += 1
-            if fitting == FITTING:
+            hopeless = sum(held for _, held in wanted) > room or plain.chunks > MOST_TRIED
+            if fitting >= FITTING and (complete or hopeless):
                 break
+
+
+def _fitting(
+    machine: Machine,
+    pieces: Sequence[Piece],
+    memory: str,
+    inside: frozenset[str],
+    axis: Axis,
+    room: float,
+    halo: Halo,
+) -> Iterator[Group]:
+    """Groups along an axis whose buffers fit into ``room``, the fewest chunks first, without anything loaded once."""
+    ops, tensors = [piece.op for piece in pieces], pieces[0].tensors
+    for size in chunk_sizes(axis.extent):
+        found = cut(ops, tensors, inside, axis, size, halo)
+        if found is None and size == axis.extent:
+            return
+        if found is not None and sum(held for _, held in found.buffers) <= room:
+            group = _make(machine, pieces, memory, inside, axis, found)
+            if group.buffer_bytes <= room:
+                yield group
 
 
 def chunk_sizes(extent: int) -> tuple[int, ...]:
@@ -120,7 +137,7 @@ def least_bytes(machine: Machine, group: Group, alive: Sequence[Placement]) -> f
 
 
 def _common_memory(machine: Machine, pieces: Sequence[Piece]) -> str | None:
-    """The scratchpad shared by all pieces; None if there is none, or a piece is a whole kernel or part of a composite."""
+    """The scratchpad shared by all pieces; None without one, or if a piece is a whole kernel or part of a composite."""
     pads = {machine.scratchpad(piece.unit) for piece in pieces}
     plain = all(piece.unit not in machine.kernels and piece.group == piece.op.name for piece in pieces)
     fusible = all(piece.op.family not in (Family.GATHER, Family.SCAN) for piece in pieces)
@@ -203,10 +220,8 @@ def store_of(
     )
 
 
-def _keepable(
-    machine: Machine, memory: str, group: Group, alive: Sequence[Placement], room: float
-) -> tuple[tuple[str, int], ...]:
-    """Tensors from outside that every chunk reads whole, the smallest first, as many as there is room for."""
+def _keepable(machine: Machine, memory: str, group: Group, alive: Sequence[Placement]) -> tuple[tuple[str, int], ...]:
+    """Tensors from outside that every chunk reads whole, the smallest first."""
     held = {place.tensor for place in alive} | {name for name, _ in group.buffers}
     whole: dict[str, int] = {}
     refused: set[str] = set()
@@ -219,9 +234,15 @@ def _keepable(
             if access.loops() & cut_loops or not may_hold(machine, memory, piece.op, name):
                 refused.add(name)
             whole[name] = size_bytes(piece.tensors[name])
+    kept = [(name, size) for name, size in whole.items() if name not in refused]
+    return tuple(sorted(kept, key=lambda item: (item[1], item[0])))
+
+
+def _that_fit(tensors: Sequence[tuple[str, int]], room: float) -> tuple[tuple[str, int], ...]:
+    """As many as there is room for."""
     kept: list[tuple[str, int]] = []
-    for name, size in sorted(whole.items(), key=lambda item: (item[1], item[0])):
-        if name not in refused and size <= room:
+    for name, size in tensors:
+        if size <= room:
             kept.append((name, size))
             room -= size
     return tuple(kept)

@@ -3,7 +3,8 @@
 A group runs chunk by chunk along one axis of its last operator (the *sink*): tokens, rows of a picture, or, where the
 sink is a product, the columns that it sums over. A chunk of the sink needs a range of rows of what it reads, and so on
 to the first operator. A sliding window needs more rows than it makes; the overlap of two chunks (the halo) is kept in
-the buffer like the lines of a line buffer, or computed again. Ranges are exact: clipped at the border, ragged at the end.
+the buffer like the lines of a line buffer, or computed again. Ranges are exact: clipped at the border, ragged at the
+end.
 """
 
 from __future__ import annotations

@@ -85,8 +85,7 @@ def plan(
 
 
 def _reserve(machine: Machine, group: Reserved) -> list[Placement]:
-    """The buffers of a group from the top downwards, away from what lives longer; those that do not fit are left
-    out."""
+    """The buffers of a group from the top downwards, away from what lives longer, as far as they fit."""
     places: list[Placement] = []
     address = int(machine.chip.memories[group.memory].size * (1 - GROUP_TILE_SHARE))
     for name, size in group.buffers:

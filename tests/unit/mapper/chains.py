@@ -79,9 +79,7 @@ def conv_chain(height: int, layers: Sequence[Layer], channels: int = 4) -> Opera
     return _graph(tensors, ops)
 
 
-def _conv(
-    name: str, source: str, weight: str, channels: int, out: int, window: int, stride: int, padding: int
-) -> Op:
+def _conv(name: str, source: str, weight: str, channels: int, out: int, window: int, stride: int, padding: int) -> Op:
     loops = _loops(n=1, k=channels, c=channels, p=out, q=out, r=window, s=window)
     index = (*_axes("n", "c"), (("p", stride), ("r", 1)), (("q", stride), ("s", 1)))
     if window == 1:

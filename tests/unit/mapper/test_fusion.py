@@ -17,10 +17,11 @@ from hwsim.machine import make_machine
 from hwsim.output import as_json
 from hwsim.report import Report, traffic_bytes
 from hwsim.schedule import Schedule
-from hwsim.simulation import build_program, simulate
+from hwsim.simulation import build_program, play_schedule, simulate
 from mapper.base import Goal, Objective
+from mapper.explain_op import explain_operator
 from mapper.fusion import Base, Choice, base_of, cheapest, choices, fuse
-from mapper.fusion_cost import Cost, additive, price, whole_cost
+from mapper.fusion_cost import Cost, additive, mapped, price, whole_cost
 from mapper.fusion_groups import Group, groups_of, least_bytes
 from mapper.fusion_rows import Axis, Halo, cut, internal_tensors
 from mapper.graph import Search, map_with
@@ -106,7 +107,7 @@ def test_rows_of_every_operator_equal_those_followed_one_by_one(
     made: list[list[int]] = [[] for _ in ops]
     for count, tiles in found.runs:
         for place, (op, tile) in enumerate(zip(ops, tiles, strict=True)):
-            (loop, length), = tile or ((op.loops[0].name, 0),)
+            ((loop, length),) = tile or ((op.loops[0].name, 0),)
             full = next(one.extent for one in op.loops if one.name == loop)
             rows = next(r for r in graph.by_name[op.writes[0].tensor].shape[2:3])
             assert isinstance(full, int) and isinstance(rows, int)
@@ -155,7 +156,8 @@ def test_chunks_of_the_hidden_width_add_up_on_chip(chip: MakeChip) -> None:
     base = base_of(search, graph, map_with(search, graph))
     group = next(group for group in all_groups(search, base) if group.along == "k")
     assert ("y.sums", 256 * 64 * 4) in group.buffers
-    assert least_bytes(search.machine, group, ()) == 4 * 32768 + (group.chunks - 1) * 32768 * ("x" not in dict(group.buffers))
+    again = (group.chunks - 1) * 32768 if "x" not in dict(group.buffers) else 0
+    assert least_bytes(search.machine, group, ()) == 4 * 32768 + again
     assert price(search, graph, group, ()) is not None
 
 
@@ -176,19 +178,14 @@ def test_a_halo_is_kept_or_computed_again_and_counted(chip: MakeChip) -> None:
     assert graph is not None
     search = search_for(chip("20 KiB"))
     base = base_of(search, graph, map_with(search, graph))
-    for halo, extra_rows in (("keep", 0), ("recompute", 2)):
+    cases: tuple[tuple[Halo, int], ...] = (("keep", 0), ("recompute", 2))
+    for halo, extra_rows in cases:
         group = next(group for group in all_groups(search, base, halo) if group.along == "p")
-        schedule = Schedule(tuple(_steps(search, group)), added=group.added)
+        schedule = Schedule(mapped(search, group, ()), added=group.added)
         _, entries = build_program(graph, schedule, search.machine)
         executed = sum(entry.work.macs * entry.repeats for entry in entries)
         row = 34 * 8 * 8 * 9
         assert executed == graph_macs(graph) + (group.chunks - 1) * extra_rows * row
-
-
-def _steps(search: Search, group: Group) -> Iterator[object]:
-    from mapper.fusion_cost import mapped
-
-    yield from mapped(search, group, ())
 
 
 @pytest.mark.parametrize("graph", [mlp_chain(256, 64, 256), conv_chain(36, [(3, 1, False), (3, 1, True)])])
@@ -212,7 +209,7 @@ def test_the_partition_is_the_best_of_all(chip: MakeChip, objective: Objective, 
     def value(chosen: Sequence[Choice]) -> tuple[float, ...]:
         return additive(objective, sum((one.cost for one in chosen), Cost()), base.whole)
 
-    best = min((value(one) for one in _partitions(offers, 0, len(spans))))
+    best = min(value(one) for one in _partitions(offers, 0, len(spans)))
     assert value(cheapest(search, base, offers, spans)) == pytest.approx(best, rel=1e-12)
 
 
@@ -231,7 +228,8 @@ def _partitions(offers: Sequence[Choice], first: int, end: int) -> Iterator[tupl
 )
 def test_fusion_is_never_worse_and_what_is_inside_stays_inside(model: str, name: str, objective: Objective) -> None:
     target = load_chip(name)
-    bits = None if name != "simba_like" else dict.fromkeys(("weight", "activation", "input", "output", "state"), 8)
+    roles: tuple[str, ...] = ("weight", "activation", "input", "output", "state")
+    bits: dict[str, int] | None = None if name != "simba_like" else dict.fromkeys(roles, 8)
     graph = bind_model(open_model(model), None, Choices(1, None, bits))
     search = search_for(target, objective)
     _, fused, before, after = both(search, graph)
@@ -300,3 +298,19 @@ def test_a_report_names_its_fused_groups(chip: MakeChip) -> None:
     assert {one["tensor"] for one in row["held"]} >= {"hidden", "relu"}
     search.fusion = "off"
     assert "fused" not in as_json(simulate(graph, map_with(search, graph), search.machine.chip, search.machine))
+
+
+def test_fused_operators_are_explained_like_others(chip: MakeChip) -> None:
+    """Every step has its loops, tensors and causes, the sums and the corrections that the graph does not have too."""
+    text = "attention:batch=1,heads=2,queries=64,keys=256,head_dim=64"
+    graph = bind_model(open_model(text), None, Choices(1, None, None))
+    search = search_for(chip("40 KiB"), "traffic")
+    schedule = fuse(search, graph, map_with(search, graph))
+    assert schedule.fused
+    played = play_schedule(graph, schedule, search.machine.chip, search.machine)
+    names = [row.name for row in played.report.ops]
+    assert len(set(names)) == len(names)
+    for index, name in enumerate(names):
+        detail = explain_operator(graph, schedule, played, index)
+        assert detail.time.name == name
+        assert detail.points > 0
