@@ -107,11 +107,14 @@ def _fitting(
 ) -> Iterator[Group]:
     """Groups along an axis whose buffers fit into ``room``, the fewest chunks first, without anything loaded once."""
     ops, tensors = [piece.op for piece in pieces], pieces[0].tensors
+    if cut(ops, tensors, inside, axis, axis.extent, halo) is None:
+        return
+    whole = sum(size_bytes(tensors[name]) for name in inside)
     for size in chunk_sizes(axis.extent):
+        if whole > room * -(-axis.extent // size):
+            continue
         found = cut(ops, tensors, inside, axis, size, halo)
-        if found is None and size == axis.extent:
-            return
-        if found is not None and sum(held for _, held in found.buffers) <= room:
+        if found is not None:
             group = _make(machine, pieces, memory, inside, axis, found)
             if group.buffer_bytes <= room:
                 yield group
