@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hwsim.schedule import FusedGroup
+
 
 @dataclass(frozen=True, slots=True)
 class EnergyRow:
@@ -103,6 +105,7 @@ class Report:
         energy, traffic, ops: rows; totals are their sums.
         residency: bytes of weights, state and largest activations, and the capacity they must fit.
         footnotes: sources of the chip's numbers, assumed ones included.
+        fused: groups of operators that run chunk by chunk.
     """
 
     model: str
@@ -133,6 +136,7 @@ class Report:
     conventions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     footnotes: tuple[Footnote, ...] = ()
+    fused: tuple[FusedGroup, ...] = ()
 
     @property
     def energy_joules(self) -> float:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from hwsim.operand import Operand
+from workloads.graph import Op
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +117,21 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One operator, or one part of a composite, in issue order.
+    """One operator, or a part of a composite or of a fused group, in issue order.
+
+    A group runs chunk by chunk. Where its chunks are not all equal (the first loads weights that stay, the border of a
+    picture needs fewer rows), it is a sequence of runs of equal chunks, and an operator has a step in each of them.
 
     Attributes:
         op: name of the operator or part.
         segment: index of the segment it belongs to.
         mapping: how it runs.
-        chunks: a composite may be cut into equal chunks that run all parts one after the other; the number of chunks.
+        chunks: equal chunks of this run; in each, all steps of the run are executed one after the other.
         tile: extents of the loops that a chunk shortens.
-        group: name of the composite this part belongs to, else the operator's own name.
+        group: name of the composite or fused group this part belongs to, else the operator's own name.
+        run: position of the run in its group.
+        rounds: how often all runs of the group are repeated, one after the other.
+        sums: tensor that takes the partial sums of the chunks in place of the operator's result, where they add up.
     """
 
     op: str
@@ -133,6 +140,28 @@ class Step:
     chunks: int = 1
     tile: tuple[tuple[str, int], ...] = ()
     group: str = ""
+    run: int = 0
+    rounds: int = 1
+    sums: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FusedGroup:
+    """Operators that run chunk by chunk, so that what one makes for the next stays on chip.
+
+    Attributes:
+        name: as in ``Step.group``.
+        ops: names of its operators, in order.
+        along: what its chunks are parts of, in words.
+        chunks: how many, per execution of its segment.
+        held: (tensor, bytes) that it keeps on chip while it runs.
+    """
+
+    name: str
+    ops: tuple[str, ...]
+    along: str
+    chunks: int
+    held: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +177,9 @@ class Schedule:
             not in their ``mapping.resident``.
         concurrent: whether steps on different units overlap: each unit executes its steps in issue order, and a step
             waits for the producers of what it reads, not for the step before it.
+        added: operators that steps name and that the graph does not have, such as the corrections of an online softmax;
+            their ``internal`` tensors are known to all steps.
+        fused: the fused groups among the steps.
     """
 
     steps: tuple[Step, ...]
@@ -156,3 +188,5 @@ class Schedule:
     note: str = ""
     transfers: tuple[Transfer, ...] = ()
     concurrent: bool = False
+    added: tuple[Op, ...] = ()
+    fused: tuple[FusedGroup, ...] = ()

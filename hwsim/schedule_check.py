@@ -51,14 +51,16 @@ def _check_steps(graph: OperatorGraph, schedule: Schedule) -> None:
         for op in segment.ops:
             names = [op.name] if op.name in run or not op.parts else [part.name for part in op.parts]
             wanted.update(dict.fromkeys(names, index))
-    found: set[str] = set()
+    added = {op.name for op in schedule.added}
+    found: set[tuple[str, int]] = set()
     for place, step in enumerate(schedule.steps):
-        if step.op in found:
+        if (step.op, step.run) in found:
             raise ScheduleError(f"step {place}: {step.op} runs twice")
-        if wanted.get(step.op) != step.segment:
+        if wanted.get(step.op) != step.segment and step.op not in added:
             raise ScheduleError(f"step {place}: {step.op} is not in segment {step.segment}")
-        found.add(step.op)
-    missing = next((name for name in wanted if name not in found), None)
+        found.add((step.op, step.run))
+    ran = {name for name, _ in found}
+    missing = next((name for name in wanted if name not in ran), None)
     if missing is not None:
         raise ScheduleError(f"no step runs {missing}")
     order = [step.segment for step in schedule.steps]
@@ -70,7 +72,7 @@ def _check_steps(graph: OperatorGraph, schedule: Schedule) -> None:
 
 def _check_addresses(graph: OperatorGraph, schedule: Schedule, machine: Machine) -> None:
     sizes = {tensor.name: tensor for tensor in graph.tensors}
-    for _, op in graph.walk():
+    for op in (*(op for _, op in graph.walk()), *schedule.added):
         sizes.update((tensor.name, tensor) for tensor in op.internal)
     for placement in schedule.placements:
         _check_placement(placement, sizes, schedule, machine)
@@ -104,6 +106,9 @@ def _check_placement(placement: Placement, tensors: dict[str, Tensor], schedule:
     if placement.address < 0 or placement.address + placement.size_bytes > machine.chip.memories[placement.memory].size:
         raise ScheduleError(f"{where}: address {placement.address} is outside the memory")
     steps = schedule.steps[placement.first_step : placement.last_step + 1]
+    groups = {step.group for step in steps}
+    if any(group.name in groups and placement.tensor in dict(group.held) for group in schedule.fused):
+        return
     chunks = min(step.chunks for step in steps)
     if placement.size_bytes * chunks < size_bytes(tensors[placement.tensor]):
         raise ScheduleError(f"{where}: {placement.size_bytes} B are too few for it")
@@ -172,16 +177,23 @@ def _borders(graph: OperatorGraph, schedule: Schedule) -> tuple[dict[int, int], 
 
 @dataclass(slots=True)
 class _Where:
-    """Which tensors have their current value in the outermost memory, and on chip."""
+    """Which tensors have their current value in the outermost memory, and on chip; and the names of fused groups.
+
+    What an operator of a fused group reads and writes itself is a running value, which its first chunk sets.
+    """
 
     outer: set[str]
+    fused: frozenset[str]
     chip: set[str] = field(default_factory=set[str])
 
 
 def _check_presence(graph: OperatorGraph, schedule: Schedule, machine: Machine, entries: Sequence[Entry]) -> None:
     given = {t.name for t in graph.tensors if t.role in (Role.INPUT, Role.WEIGHT, Role.STATE)}
-    where = _Where(given)
+    kept = {group.name: set(dict(group.held)) for group in schedule.fused}
+    where = _Where(given, frozenset(kept))
     for place, entry in enumerate(entries):
+        # What a fused group holds of weights and inputs is brought in by the first step that reads it.
+        where.chip |= kept.get(entry.step.group, set()) & where.outer
         for transfer in schedule.transfers:
             if transfer.inward and transfer.first_step == place and transfer.tensor not in where.outer:
                 raise ScheduleError(f"step {place}: {transfer.kind} of {transfer.tensor}, which was not written out")
@@ -204,12 +216,18 @@ def _check_step(place: int, entry: Entry, schedule: Schedule, machine: Machine, 
         )
         if not alive:
             raise ScheduleError(f"{name}: {tensor} has no place in {pad}")
+    running = {access.tensor for access in entry.op.writes} if entry.step.group in where.fused else set[str]()
     for access in entry.op.reads:
+        if access.tensor in running and access.tensor in resident:
+            continue
         held = where.chip if access.tensor in resident else where.outer
         if access.tensor not in held:
             source = pad if access.tensor in resident else machine.outer(entry.step.mapping.unit)
             raise ScheduleError(f"{name}: reads {access.tensor}, which is not in {source}")
     for access in entry.op.writes:
+        if entry.step.sums:
+            where.chip.add(entry.step.sums)
+            continue
         (where.chip if access.tensor in resident else where.outer).add(access.tensor)
         (where.outer if access.tensor in resident else where.chip).discard(access.tensor)
 

@@ -7,7 +7,7 @@ Registers: the bank of ``hwsim.pipeline`` (for a concurrent schedule one for eve
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from hwsim.machine import Machine
@@ -43,15 +43,19 @@ def make_entries(graph: OperatorGraph, schedule: Schedule, machine: Machine) -> 
         tensors = {**graph.by_name, **{t.name: t for t in op.internal}} if op.internal else graph.by_name
         ops[op.name] = (op, tensors)
         ops.update((part.name, (part, tensors)) for part in op.parts)
+    ops.update((op.name, (op, graph.by_name)) for op in schedule.added)
+    inner = {tensor.name: tensor for op in schedule.added for tensor in op.internal}
     moved: dict[int, list[Transfer]] = {}
     for transfer in schedule.transfers:
         moved.setdefault(transfer.step, []).append(transfer)
     entries: list[Entry] = []
     for place, step in enumerate(schedule.steps):
         op, tensors = ops[step.op]
-        work = make_work(machine, chunk_of(op, step), step, tensors)
+        work = make_work(machine, chunk_of(op, step), step, {**tensors, **inner} if inner else tensors)
+        named = replace(op, name=f"{op.name}#{step.run}") if step.run else op
         count = graph.segments[step.segment].count
-        entries.append(Entry(step, op, work, count * step.chunks, tuple(moved.get(place, ())), count))
+        repeats = count * step.chunks * step.rounds
+        entries.append(Entry(step, named, work, repeats, tuple(moved.get(place, ())), count))
     return entries
 
 
@@ -99,18 +103,19 @@ def assembled(
 
 
 def blocks(steps: Sequence[Step], first: int = 0) -> list[tuple[int, ...]]:
-    """Steps that run chunk by chunk, one after the other, are one block; every other step is a block of its own.
+    """Steps of one group that run chunk by chunk are one block; every other step is a block of its own.
 
     Args:
         steps: of one segment, in issue order.
         first: position of the first of them in the schedule.
     """
+    together = {step.group for step in steps if step.chunks > 1 or step.run or step.rounds > 1}
     found: list[tuple[int, ...]] = []
     joined = False
     for place, step in enumerate(steps, first):
         found = [*found[:-1], (*found[-1], place)] if joined else [*found, (place,)]
         following = steps[place - first + 1] if place - first + 1 < len(steps) else None
-        joined = following is not None and step.chunks > 1 and following.group == step.group
+        joined = following is not None and following.group == step.group and step.group in together
     return found
 
 
@@ -133,16 +138,23 @@ class _Sequence:
 def _block(sequence: _Sequence, block: Sequence[int], around: int | None) -> list[Node]:
     """One block with the transfers around it; ``around`` is a step that runs before its first as well."""
     body: list[Node] = []
-    for place in block:
-        others = [place - 1] if place else []
-        if place == block[0] and around is not None:
-            others.append(around)
-        body += _step(sequence, place, others)
-    chunks = sequence.entries[block[-1]].step.chunks
-    nodes = [*_before(sequence, block), *([Repeat(chunks, tuple(body))] if chunks > 1 else body)]
+    for _, places in groupby(block, key=lambda place: sequence.entries[place].step.run):
+        members = tuple(places)
+        run: list[Node] = []
+        for place in members:
+            others = [place - 1] if place else []
+            if place == block[0] and around is not None:
+                others.append(around)
+            run += _step(sequence, place, others)
+        body += _times(sequence.entries[members[0]].step.chunks, run)
+    nodes = [*_before(sequence, block), *_times(sequence.entries[block[0]].step.rounds, body)]
     after = _after(sequence, block)
     # What the transfers add to the time belongs to the last step of the block.
     return [*nodes, *after, Mark(block[-1])] if after else nodes
+
+
+def _times(count: int, body: Sequence[Node]) -> list[Node]:
+    return [Repeat(count, tuple(body))] if count > 1 else list(body)
 
 
 def _step(sequence: _Sequence, place: int, others: Sequence[int]) -> list[Node]:

@@ -180,6 +180,7 @@ def _report(
         conventions=conventions(graph, _issue(schedule, channels)),
         warnings=tuple(warnings),
         footnotes=machine.footnotes,
+        fused=schedule.fused,
     )
 
 

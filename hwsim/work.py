@@ -52,13 +52,22 @@ class Work:
 
 
 def chunk_of(op: Op, step: Step) -> Op:
-    """The operator that one chunk of a step executes: some loops shortened, masked points shared evenly."""
-    if step.chunks == 1:
+    """The operator that one chunk of a step executes: some loops shortened, masked points shared evenly.
+
+    Where chunks add up, the sums are read and written instead of the result.
+    """
+    if not step.tile and not step.sums:
         return op
     sizes = dict(step.tile)
     loops = tuple(replace(loop, extent=sizes.get(loop.name, loop.extent)) for loop in op.loops)
-    active = None if op.active_points is None else number(op.active_points) // step.chunks
-    return replace(op, loops=loops, active_points=active)
+    active = op.active_points
+    if active is not None:
+        shares = [(number(new.extent), number(old.extent)) for new, old in zip(loops, op.loops, strict=True)]
+        active = number(active) * math.prod(new for new, _ in shares) // math.prod(old for _, old in shares)
+    if not step.sums:
+        return replace(op, loops=loops, active_points=active)
+    target = replace(op.writes[0], tensor=step.sums)
+    return replace(op, loops=loops, active_points=active, reads=(*op.reads, target), writes=(target,))
 
 
 def make_work(machine: Machine, op: Op, step: Step, tensors: Mapping[str, Tensor]) -> Work:
@@ -112,6 +121,10 @@ def _contraction_work(machine: Machine, unit: ArrayUnit, op: Op, step: Step, ten
     traffic = memory_traffic(nest, rows, outer, stored)
     extra = _extra_reads(op, tensors, step.mapping.resident)
     traffic[outer] = _plus(traffic.get(outer, (0.0, 0.0)), (extra, 0.0))
+    pad = machine.scratchpad(unit.name)
+    if step.sums and pad is not None:
+        again = touched_bytes(op, op.writes[0], tensors[step.sums])
+        traffic[pad] = _plus(traffic.get(pad, (0.0, 0.0)), (again, 0.0))
     moved = _outer_bytes(nest, rows, outer)
     first, held = footprint(machine, unit.name, nest, levels, tiling)
     return Work(

@@ -17,7 +17,7 @@ from hwsim import summary
 from hwsim.bounds import leaves
 from hwsim.chip import Chip
 from hwsim.report import Bounds, Report
-from hwsim.schedule import Schedule
+from hwsim.schedule import FusedGroup, Schedule
 from hwsim.simulation import Entry, Simulation, entry_traffic, play_schedule
 from hwsim.work import chunk_of, touched_bytes
 from mapper.whatif import Change, changes, without_limit
@@ -143,6 +143,7 @@ class Explanation:
         what_ifs: each resource twice as fast, the most helpful first.
         without_limit: the most helpful of them ``LIMIT_FACTOR`` times as fast, whose ``bound_by`` is the next
             bottleneck; None if none helps.
+        fused: groups of operators that run chunk by chunk.
     """
 
     model: str
@@ -165,6 +166,7 @@ class Explanation:
     what_ifs: tuple[WhatIf, ...]
     without_limit: WhatIf | None
     warnings: tuple[str, ...] = ()
+    fused: tuple[FusedGroup, ...] = ()
 
 
 def explain(graph: OperatorGraph, schedule: Schedule, chip: Chip, worst: int = WORST) -> Explanation:
@@ -221,6 +223,7 @@ def explain_simulation(
         what_ifs=tuple(idea for idea, _ in tried),
         without_limit=beyond,
         warnings=report.warnings,
+        fused=report.fused,
     )
 
 

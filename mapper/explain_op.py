@@ -130,7 +130,7 @@ def explain_operator(graph: OperatorGraph, schedule: Schedule, simulation: Simul
     """
     entry, machine = simulation.entries[index], simulation.machine
     op, time = chunk_of(entry.op, entry.step), operator_times(graph, simulation)[index]
-    tensors = _tensors(graph, entry)
+    tensors = _tensors(graph, schedule, entry)
     array = machine.arrays.get(time.unit) if entry.step.mapping.levels else None
     levels, innermost, tiles = (), (), _pieces(entry, op)
     if array is not None:
@@ -165,13 +165,13 @@ def explain_operator(graph: OperatorGraph, schedule: Schedule, simulation: Simul
     )
 
 
-def _tensors(graph: OperatorGraph, entry: Entry) -> dict[str, Tensor]:
+def _tensors(graph: OperatorGraph, schedule: Schedule, entry: Entry) -> dict[str, Tensor]:
     """All tensors that the operator may name, those inside its composite included."""
     found = dict(graph.by_name)
     for _, op in graph.walk():
         if op.name in (entry.op.name, entry.step.group):
             found |= {tensor.name: tensor for tensor in op.internal}
-    return found
+    return found | {tensor.name: tensor for op in schedule.added for tensor in op.internal}
 
 
 def _tensor_views(entry: Entry, op: Op, tensors: Mapping[str, Tensor]) -> tuple[TensorView, ...]:

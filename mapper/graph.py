@@ -36,6 +36,7 @@ TRIAL_SECONDS = 0.2
 
 
 Residency: TypeAlias = Literal["first-fit", "optimal"]
+Fusion: TypeAlias = Literal["auto", "off"]
 
 
 class NoUnitError(CannotMapError):
@@ -58,6 +59,7 @@ class Search:
         residency: "first-fit", or "optimal" for order, addresses, spills and retrieves from an exact program where that
             moves fewer bytes.
         residency_seconds: how long that program may take.
+        fusion: whether fused groups are looked for ("auto": taken where they help the objective).
         store: results of earlier runs; None uses and keeps none.
         say: is told how many contractions of a graph are mapped.
         advise: whether a graph that cannot be mapped is tried on changed chips to say what would help.
@@ -72,6 +74,7 @@ class Search:
     placement: Rule = "peak"
     residency: Residency = "first-fit"
     residency_seconds: float = 10.0
+    fusion: Fusion = "off"
     store: Store | None = None
     say: Callable[[str], None] | None = None
     advise: bool = True
@@ -146,7 +149,7 @@ def _mapped(search: Search, graph: OperatorGraph, only: str = "") -> Schedule:
         return _one_step(search, graph, pieces, only)
     schedule = _kept_on_chip(search, graph, pieces)
     if search.placement == "peak":
-        return schedule
+        return _fused(search, graph, schedule)
     from mapper.placement.assign import better_placed
 
     def placed(pieces: Sequence[Piece]) -> Schedule:
@@ -156,12 +159,21 @@ def _mapped(search: Search, graph: OperatorGraph, only: str = "") -> Schedule:
     return better_placed(graph, pieces, costs, schedule, objective, search.placement, placed)
 
 
+def _fused(search: Search, graph: OperatorGraph, schedule: Schedule) -> Schedule:
+    """The schedule with fused groups, if they are wanted and help."""
+    if search.fusion == "off":
+        return schedule
+    from mapper.fusion import fuse
+
+    return fuse(search, graph, schedule)
+
+
 def placement_costs(search: Search, graph: OperatorGraph) -> Costs:
     """What the pieces of a graph cost on every unit that runs them."""
     from mapper.placement.costs import Costs
 
     def mapping(piece: Piece, alive: Sequence[Placement]) -> OpMapping:
-        return _map_piece(search, piece, alive, frozenset(p.tensor for p in alive))
+        return map_piece(search, piece, alive, frozenset(p.tensor for p in alive))
 
     return Costs(search.machine, mapping, graph.by_name)
 
@@ -208,8 +220,22 @@ def map_step(search: Search, piece: Piece, alive: Sequence[Placement], present: 
         alive: places that are taken while it runs.
         present: tensors that it finds or leaves on chip.
     """
-    mapping = _map_piece(search, piece, alive, present)
-    return Step(piece.op.name, piece.segment, mapping, piece.chunks, piece.tile, piece.group)
+    return step_of(piece, map_piece(search, piece, alive, present))
+
+
+def step_of(piece: Piece, mapping: OpMapping) -> Step:
+    """The step of a piece under a mapping."""
+    return Step(
+        piece.op.name,
+        piece.segment,
+        mapping,
+        piece.chunks,
+        piece.tile,
+        piece.group,
+        piece.run,
+        piece.rounds,
+        piece.sums,
+    )
 
 
 def _searched(machine: Machine, piece: Piece) -> bool:
@@ -223,13 +249,13 @@ def pieces_of(graph: OperatorGraph, machine: Machine) -> list[Piece]:
         for op in segment.ops:
             tensors = {**graph.by_name, **{t.name: t for t in op.internal}} if op.internal else graph.by_name
             if not op.parts:
-                pieces.append(Piece(op, index, _unit_for(op, tensors, machine), tensors, op.name))
+                pieces.append(Piece(op, index, unit_for(op, tensors, machine), tensors, op.name))
                 continue
             whole = [name for name, unit in machine.kernels.items() if unit.refuses(op, tensors) is None]
             if whole:
                 pieces.append(Piece(op, index, whole[0], tensors, op.name))
                 continue
-            units = [_unit_for(part, tensors, machine) for part in op.parts]
+            units = [unit_for(part, tensors, machine) for part in op.parts]
             chunks, tile = _chunks(op, units, machine)
             pieces += [
                 Piece(part, index, unit, tensors, op.name, chunks, _own(part, tile))
@@ -243,7 +269,7 @@ def _own(part: Op, tile: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], 
     return tuple((name, size) for name, size in tile if name in names)
 
 
-def _unit_for(op: Op, tensors: Mapping[str, Tensor], machine: Machine) -> str:
+def unit_for(op: Op, tensors: Mapping[str, Tensor], machine: Machine) -> str:
     """The unit that would run an operator fastest at full utilization; arrays before others for contractions.
 
     Raises:
@@ -304,11 +330,12 @@ def _common_loops(op: Op) -> list[tuple[str, int]]:
     return common
 
 
-def _map_piece(search: Search, piece: Piece, alive: Sequence[Placement], present: frozenset[str]) -> OpMapping:
+def map_piece(search: Search, piece: Piece, alive: Sequence[Placement], present: frozenset[str]) -> OpMapping:
+    """The mapping of one piece; see ``map_step``, raises what ``map_graph`` raises."""
     machine = search.machine
-    names = {access.tensor for access in (*piece.op.reads, *piece.op.writes)}
+    op = chunk_of(piece.op, step_of(piece, OpMapping(piece.unit)))
+    names = {access.tensor for access in (*op.reads, *op.writes)} - set(piece.loads)
     resident = tuple(sorted(names & present))
-    op = chunk_of(piece.op, Step(piece.op.name, piece.segment, OpMapping(piece.unit), piece.chunks, piece.tile))
     pad = machine.scratchpad(piece.unit)
     free = machine.chip.memories[pad].size - sum(p.size_bytes for p in alive if p.memory == pad) if pad else 0.0
     if piece.unit in machine.arrays and is_contraction(op):
