@@ -10,11 +10,10 @@ from dataclasses import replace
 from time import monotonic
 from typing import NamedTuple
 
-from mapper.scratchpad.addresses import place
 from mapper.scratchpad.check import check
 from mapper.scratchpad.gaps import covering, evict, relaxation
 from mapper.scratchpad.instance import Instance, instance, needs
-from mapper.scratchpad.joint import Placed, fit, fit_all, fit_somehow
+from mapper.scratchpad.joint import Placed, fit, fit_all, fit_somehow, put
 from mapper.scratchpad.peak import search_peak
 from mapper.scratchpad.problem import Plan, Problem
 from mapper.scratchpad.runs import Schedule, plan
@@ -26,7 +25,7 @@ class CapacityError(ValueError):
 
 
 class Candidates(NamedTuple):
-    """Schedules without addresses, cheapest first, a cost in units no schedule is below, and how both were found."""
+    """Schedules without addresses, cheapest first, a cost in units no schedule is below, and how they were found."""
 
     schedules: tuple[Schedule, ...]
     bound: int
@@ -34,18 +33,74 @@ class Candidates(NamedTuple):
 
 
 def solve(problem: Problem, limit_seconds: float = 60.0, jobs: int = 1) -> Plan:
-    """A checked plan; proven optimal unless ``extra_bytes`` is above ``bound``, which says how far off it may be.
+    """A checked plan; proven optimal unless ``extra_bytes`` is above ``bound``, which then says how far off it may be.
 
     Raises:
         CapacityError: an operator does not fit by itself.
+        ValueError: the operators are not in an order that respects their dependencies.
     """
     stop = monotonic() + limit_seconds
     graph = instance(problem)
     _check_fits(problem, graph)
     found = candidates(graph, stop)
-    placed, method, bound = None, found.method, found.bound
+    placed, bound, how = _addresses(problem, graph, found, stop)
+    answer = plan(problem, graph, placed.schedule, placed.addresses, bound)
+    return check(problem, replace(answer, method=f"{found.method}; {how}"))
+
+
+def _check_fits(problem: Problem, graph: Instance) -> None:
+    for operator, need in zip(problem.operators, needs(graph), strict=True):
+        if need > graph.capacity:
+            raise CapacityError(
+                f"{operator.name}: needs {need * graph.unit} bytes, more than the {problem.capacity} of the scratchpad"
+            )
+
+
+def candidates(graph: Instance, stop: float) -> Candidates:
+    """The cheapest schedules: of the default and the least-peak order where the relaxation proves them, else by search."""
+    peak = search_peak(graph)
+    default = tuple(range(len(graph.touches)))
+    found = [_evicted(graph, order) for order in dict.fromkeys((default, peak.order))]
+    best = min(schedule.cost for schedule in found)
+    if best == 0:
+        return Candidates(_cheapest_first(found), 0, "least peak")
+    program = relaxation(graph)
+    bound = evict(graph, program).bound
+    if bound == best:
+        return Candidates(_cheapest_first(found), bound, "gap program")
+    result = search(graph, program, best, max(0.0, stop - monotonic()))
+    if result.order:
+        found.append(_evicted(graph, result.order))
+    proven = result.bound == min(schedule.cost for schedule in found)
+    method = "order search" if proven else "order search, stopped"
+    return Candidates(_cheapest_first(found), max(bound, result.bound), method)
+
+
+def _evicted(graph: Instance, order: tuple[int, ...]) -> Schedule:
+    found = evict(graph, covering(graph, order))
+    return Schedule(order, found.gaps, found.cost)
+
+
+def _cheapest_first(schedules: list[Schedule]) -> tuple[Schedule, ...]:
+    return tuple(sorted(schedules, key=lambda schedule: schedule.cost))
+
+
+def _addresses(problem: Problem, graph: Instance, found: Candidates, stop: float) -> tuple[Placed, int, str]:
+    """The cheapest of the candidates that can be placed, its bound, and how it was placed."""
+    least = found.schedules[0].cost
     for schedule in found.schedules:
-        placed = fit(problem, graph, schedule)
+        placed = put(problem, graph, schedule) if schedule.cost == least else None
         if placed is not None:
-            break
-    return problem and check(problem, Plan((), (), 0, 0, ""))
+            return placed, found.bound, "addresses placed"
+    best: Placed | None = None
+    for schedule in found.schedules:
+        below = best.schedule.cost if best is not None else 1 + 2 * sum(graph.sizes) * len(graph.touches)
+        best = fit(problem, graph, schedule.order, below).placed or best
+    if best is None or best.schedule.cost > found.bound:
+        joint = fit_all(problem, graph, best, found.bound, stop)
+        if joint.placed is not None:
+            return joint.placed, joint.bound, "addresses and evictions together"
+    if best is not None:
+        return best, found.bound, "addresses and evictions together"
+    options = [fit_somehow(problem, graph, schedule.order) for schedule in found.schedules]
+    return min(options, key=lambda option: option.schedule.cost), found.bound, "addresses with room kept free"
