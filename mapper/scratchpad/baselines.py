@@ -15,10 +15,8 @@ from typing import Literal, TypeAlias
 
 from mapper.scratchpad.check import check
 from mapper.scratchpad.instance import Instance, instance
-from mapper.scratchpad.peak import search_peak
 from mapper.scratchpad.problem import Plan, Problem, Residency
 
-Order: TypeAlias = Literal["default", "least peak"]
 Replacement: TypeAlias = Literal["belady", "greedy"]
 
 
@@ -37,26 +35,25 @@ class _Arena:
     uses: dict[int, list[int]] = field(default_factory=dict)
 
 
-def baseline(problem: Problem, order: Order, replacement: Replacement) -> Plan:
-    """A checked plan of one of the four baselines; its bound is 0, for it proves nothing.
+def baseline(problem: Problem, order: tuple[int, ...], replacement: Replacement) -> Plan:
+    """A checked plan in an order given, such as the default one or that of ``minimum_peak``; its bound of 0 proves nothing.
 
     ``belady`` evicts what is used again last. ``greedy`` clears the place in the scratchpad whose tensors cost least to
     evict now: the optimum of the integer program of that moment, without a look ahead.
     """
     graph = instance(problem)
-    steps = tuple(range(len(problem.operators))) if order == "default" else search_peak(graph).order
     arena = _Arena(problem, graph)
-    for step, number in enumerate(steps):
+    for step, number in enumerate(order):
         for buffer in problem.operators[number].touches:
             arena.uses.setdefault(buffer, []).append(step)
-    for step, number in enumerate(steps):
+    for step, number in enumerate(order):
         arena.step = step
         _run(arena, problem.operators[number].touches, replacement)
     runs = tuple(sorted(arena.residencies, key=lambda run: (run.first, run.buffer)))
     kinds = [buffer.kind for buffer in problem.buffers]
     extra = sum(problem.buffers[run.buffer].size for run in runs if run.starts == "retrieved")
     extra += sum(problem.buffers[run.buffer].size for run in runs if run.stored and kinds[run.buffer] == "intermediate")
-    return check(problem, Plan(steps, runs, extra, 0, f"{order} order, {replacement} replacement"))
+    return check(problem, Plan(order, runs, extra, 0, f"order given, {replacement} replacement"))
 
 
 def _run(arena: _Arena, touched: tuple[int, ...], replacement: Replacement) -> None:

@@ -28,6 +28,7 @@ class Instance:
         writes: per operator, mask of the kept buffers it writes.
         transient: per operator, units of buffers that only it touches.
         before: per operator, mask of the operators whose results it reads.
+        after: per operator, mask of the operators that read its results.
         uses: per buffer, mask of the operators that read or write it.
     """
 
@@ -39,6 +40,7 @@ class Instance:
     writes: tuple[int, ...]
     transient: tuple[int, ...]
     before: tuple[int, ...]
+    after: tuple[int, ...]
     uses: tuple[int, ...]
 
     @property
@@ -86,6 +88,10 @@ def instance(problem: Problem) -> Instance:
             producer[buffer] = number
         for buffer in operator.touches:
             uses[buffer] |= 1 << number
+    after = [0] * len(before)
+    for number, mask in enumerate(before):
+        for parent in bits(mask):
+            after[parent] |= 1 << number
     empty = [buffer.name for buffer in problem.buffers if buffer.size < 1]
     if empty:
         raise ValueError(f"size of buffer {empty[0]}: must be at least 1 byte")
@@ -104,6 +110,7 @@ def instance(problem: Problem) -> Instance:
         writes=tuple(sum(1 << buffer for buffer in operator.writes) & kept for operator in problem.operators),
         transient=tuple(weight(sizes, mask & ~kept) for mask in touched),
         before=tuple(before),
+        after=tuple(after),
         uses=tuple(uses),
     )
 
@@ -125,3 +132,17 @@ def closures(graph: Instance) -> tuple[tuple[int, ...], tuple[int, ...]]:
         for ancestor in bits(mask):
             below[ancestor] |= 1 << number
     return tuple(above), tuple(below)
+
+
+def first_ready(graph: Instance, done: int) -> int:
+    """Mask of the operators that may run next."""
+    return sum(1 << number for number in bits(graph.everything & ~done) if not graph.before[number] & ~done)
+
+
+def then_ready(graph: Instance, ready: int, done: int, operator: int) -> int:
+    """Mask of the operators that may run next, after an operator of ``ready`` has run; ``done`` includes it."""
+    ready &= ~(1 << operator)
+    for number in bits(graph.after[operator]):
+        if not graph.before[number] & ~done:
+            ready |= 1 << number
+    return ready

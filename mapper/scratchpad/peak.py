@@ -11,8 +11,12 @@ from dataclasses import replace
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from mapper.scratchpad.instance import Instance, bits, instance, needs, weight
+from mapper.scratchpad.instance import Instance, bits, first_ready, instance, needs, then_ready, weight
 from mapper.scratchpad.problem import Problem
+
+
+BEAM = 60
+"""Sets kept per number of operators where the exact search is given up."""
 
 
 class Peak(NamedTuple):
@@ -21,6 +25,17 @@ class Peak(NamedTuple):
     value: int
     order: tuple[int, ...]
     bound: int
+
+
+class _Row(NamedTuple):
+    """An entry of the beam, best first: peak, live units, masks of what has run, lives and is ready, and the way there."""
+
+    peak: int
+    size: int
+    done: int
+    live: int
+    ready: int
+    order: tuple[int, ...]
 
 
 class Step(NamedTuple):
@@ -39,11 +54,6 @@ def live_after(graph: Instance, done: int, live: int, operator: int) -> int:
         if not graph.uses[buffer] & ~done:
             after &= ~(1 << buffer)
     return after
-
-
-def ready(graph: Instance, done: int) -> list[int]:
-    """Operators that may run next."""
-    return [number for number in bits(graph.everything & ~done) if not graph.before[number] & ~done]
 
 
 def minimum_peak(problem: Problem) -> tuple[int, tuple[int, ...]]:
@@ -66,7 +76,7 @@ def with_capacity(problem: Problem, capacity: int) -> Problem:
     return replace(problem, capacity=capacity)
 
 
-def search_peak(graph: Instance, limit: int = 200_000) -> Peak:
+def search_peak(graph: Instance, limit: int = 6000) -> Peak:
     """The least peak, exactly unless more than ``limit`` sets between two falls would have to be looked at."""
     order: list[int] = []
     done, live, peak = 0, 0, max(needs(graph), default=0)
@@ -86,33 +96,37 @@ def _to_next_fall(graph: Instance, start: int, live: int, peak: int, limit: int)
     level = weight(graph.sizes, live)
     heap: list[tuple[int, int, int]] = [(peak, 0, start)]
     came: dict[int, tuple[int, int]] = {start: (peak, -1)}
-    lives = {start: live}
+    lives = {start: (live, first_ready(graph, start))}
     closed: set[int] = set()
     while heap:
         value, _, done = heappop(heap)
         if done in closed:
             continue
         closed.add(done)
-        live = lives[done]
+        live, ready = lives[done]
         size = weight(graph.sizes, live)
         if done != start and size <= level:
             return Peak(value, _path(came, start, done), value)
-        for step in _steps(graph, done, live, size, value):
+        for step in _steps(graph, (done, live, ready), size, value):
             after = done | 1 << step.operator
             high = max(value, step.high)
             if after not in came or high < came[after][0]:
                 came[after] = (high, step.operator)
-                lives[after] = step.live
+                lives[after] = (step.live, then_ready(graph, ready, after, step.operator))
                 heappush(heap, (high, after.bit_count(), after))
         if len(closed) > limit:
-            return _greedy_fall(graph, start, lives[start], level, value)
+            return _beam(graph, (start, *lives[start]), level, value)
     raise AssertionError("the empty set of live buffers is never above any level")
 
 
-def _steps(graph: Instance, done: int, live: int, size: int, peak: int) -> list[Step]:
-    """What may run next; one operator alone where it leaves no more live bytes and does not raise the peak."""
+def _steps(graph: Instance, point: tuple[int, int, int], size: int, peak: int) -> list[Step]:
+    """What may run next, given masks of what has run, lives and is ready, the live bytes, and the peak so far.
+
+    One operator alone where it leaves no more live bytes and does not raise the peak.
+    """
+    done, live, ready = point
     steps: list[Step] = []
-    for operator in ready(graph, done):
+    for operator in bits(ready):
         after = live_after(graph, done, live, operator)
         high = weight(graph.sizes, live | graph.touches[operator]) + graph.transient[operator]
         steps.append(Step(operator, high, after))
@@ -130,14 +144,23 @@ def _path(came: dict[int, tuple[int, int]], start: int, done: int) -> tuple[int,
     return tuple(reversed(order))
 
 
-def _greedy_fall(graph: Instance, done: int, live: int, level: int, bound: int) -> Peak:
-    """Without proof: at each step what raises the live bytes least, down to the level; the bound is a proven one."""
-    order: list[int] = []
-    peak = bound
-    while True:
-        steps = _steps(graph, done, live, weight(graph.sizes, live), peak)
-        step = min(steps, key=lambda step: (weight(graph.sizes, step.live), step.high, step.operator))
-        order.append(step.operator)
-        done, live, peak = done | 1 << step.operator, step.live, max(peak, step.high)
-        if weight(graph.sizes, live) <= level:
-            return Peak(peak, tuple(order), bound)
+def _beam(graph: Instance, start: tuple[int, int, int], level: int, bound: int) -> Peak:
+    """Without proof: the best sets of every number of operators, by peak and live bytes, down to the level."""
+    rows: list[_Row] = [_Row(bound, weight(graph.sizes, start[1]), *start, ())]
+    best: Peak | None = None
+    while rows:
+        following: dict[int, _Row] = {}
+        for row in rows:
+            for step in _steps(graph, (row.done, row.live, row.ready), row.size, row.peak):
+                done, peak = row.done | 1 << step.operator, max(row.peak, step.high)
+                size, order = weight(graph.sizes, step.live), (*row.order, step.operator)
+                if best is not None and peak >= best.value:
+                    continue
+                if size <= level:
+                    best = Peak(peak, order, bound)
+                elif done not in following or peak < following[done].peak:
+                    ready = then_ready(graph, row.ready, done, step.operator)
+                    following[done] = _Row(peak, size, done, step.live, ready, order)
+        rows = sorted(following.values())[:BEAM]
+    assert best is not None, "the empty set of live buffers is never above any level"
+    return best

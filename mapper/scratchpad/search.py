@@ -14,7 +14,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from mapper.scratchpad.gaps import Covering, evict
-from mapper.scratchpad.instance import Instance, bits, weight
+from mapper.scratchpad.instance import Instance, bits, first_ready, then_ready, weight
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +43,7 @@ class Frontier:
 
     heap: list[tuple[int, int, int, State]] = field(default_factory=list)
     labels: dict[int, list[State]] = field(default_factory=dict)
+    ready: dict[int, int] = field(default_factory=dict)
     pushed: int = 0
 
 
@@ -51,6 +52,25 @@ class Future(NamedTuple):
 
     operators: int
     cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a search is to reach.
+
+    Attributes:
+        graph: the whole graph.
+        goal: mask of the operators that have run in the end.
+        below: only cheaper ways count, in units.
+        parts: costs still to come.
+        target: what the end has to be good for, at extra cost where it is not; None if nothing follows.
+    """
+
+    graph: Instance
+    goal: int
+    below: int
+    parts: tuple[Future, ...] = ()
+    target: State | None = None
 
 
 def futures(graph: Instance, program: Covering) -> tuple[Future, ...]:
@@ -73,32 +93,43 @@ def futures(graph: Instance, program: Covering) -> tuple[Future, ...]:
     return tuple(result)
 
 
-def search(
-    graph: Instance, program: Covering, below: int, limit_seconds: float = 60.0, most: int = 1_000_000
-) -> Ordered:
+def search(graph: Instance, program: Covering, below: int, limit_seconds: float = 60.0, most: int = 400_000) -> Ordered:
     """The cheapest order of cost less than ``below``, by best-first search with the relaxation's parts as heuristic."""
-    parts = futures(graph, program)
-    frontier = Frontier()
-    _push(graph, frontier, parts, State(0, 0, 0, 0, -1, None), below)
-    stop = monotonic() + limit_seconds
-    bound = 0
+    task = Task(graph, graph.everything, below, futures(graph, program))
+    return explore(task, State(0, 0, 0, 0, -1, None), monotonic() + limit_seconds, most)
+
+
+def explore(task: Task, start: State, stop: float, most: int) -> Ordered:
+    """From a state to the end of a task; an empty order where nothing is found below ``task.below``.
+
+    It ends after about ``most`` states or at the time ``stop``; the bound is what the frontier proves until then.
+    """
+    frontier = Frontier(ready={start.done: first_ready(task.graph, start.done)})
+    _push(task, frontier, start)
+    bound = start.cost
     while frontier.heap:
         estimate, _, _, state = heappop(frontier.heap)
         bound = max(bound, estimate)
-        if state.done == graph.everything:
-            return Ordered(_order(state), state.cost, state.cost)
+        if state.done == task.goal:
+            return Ordered(_order(state, start), estimate, estimate)
         if state not in frontier.labels[state.done]:
             continue
         if frontier.pushed > most or (frontier.pushed % 64 == 0 and monotonic() > stop):
-            return Ordered((), below, bound)
-        for following in _expand(graph, state):
-            _push(graph, frontier, parts, following, below)
-    return Ordered((), below, below)
+            return Ordered((), task.below, bound)
+        ready = frontier.ready[state.done]
+        for following in _expand(task, state, ready & task.goal):
+            if following.done not in frontier.ready:
+                frontier.ready[following.done] = then_ready(task.graph, ready, following.done, following.operator)
+            _push(task, frontier, following)
+    return Ordered((), task.below, task.below)
 
 
-def _push(graph: Instance, frontier: Frontier, parts: tuple[Future, ...], state: State, below: int) -> None:
-    estimate = state.cost + sum(part.cost for part in parts if not part.operators & state.done)
-    if estimate >= below:
+def _push(task: Task, frontier: Frontier, state: State) -> None:
+    graph = task.graph
+    estimate = state.cost + sum(part.cost for part in task.parts if not part.operators & state.done)
+    if task.target is not None and state.done == task.goal:
+        estimate += conversion(graph, state, task.target)
+    if estimate >= task.below:
         return
     labels = frontier.labels.setdefault(state.done, [])
     if any(_dominates(graph, other, state) for other in labels):
@@ -110,23 +141,28 @@ def _push(graph: Instance, frontier: Frontier, parts: tuple[Future, ...], state:
 
 
 def _dominates(graph: Instance, better: State, worse: State) -> bool:
-    """Whether the first can do what the second does at no more cost, by evicting what only it has inside."""
-    cost = better.cost
-    if cost > worse.cost:
-        return False
-    for buffer in bits(better.inside & ~worse.inside):
-        cost += graph.sizes[buffer] + (0 if better.clean >> buffer & 1 else graph.spill[buffer])
-    for buffer in bits(better.inside & worse.inside & worse.clean & ~better.clean):
+    """Whether the first can do what the second does at no more cost."""
+    return better.cost <= worse.cost and better.cost + conversion(graph, better, worse) <= worse.cost
+
+
+def conversion(graph: Instance, state: State, target: State) -> int:
+    """What it costs to go on from a state as if it were another of the same past.
+
+    What only the first has inside is evicted, and what is clean in the other is stored; what it lacks has been paid for.
+    """
+    cost = 0
+    for buffer in bits(state.inside & ~target.inside):
+        cost += graph.sizes[buffer] + (0 if state.clean >> buffer & 1 else graph.spill[buffer])
+    for buffer in bits(state.inside & target.inside & target.clean & ~state.clean):
         cost += graph.spill[buffer]
-    return cost <= worse.cost
+    return cost
 
 
-def _expand(graph: Instance, state: State) -> Iterator[State]:
+def _expand(task: Task, state: State, ready: int) -> Iterator[State]:
     """All that may follow; only one state where running an operator at once is surely no worse."""
+    graph = task.graph
     following: list[State] = []
-    for operator in bits(graph.everything & ~state.done):
-        if graph.before[operator] & ~state.done:
-            continue
+    for operator in bits(ready):
         touched = graph.touches[operator]
         together = state.inside | touched
         excess = weight(graph.sizes, together) + graph.transient[operator] - graph.capacity
@@ -196,9 +232,9 @@ def _least_sets(sizes: tuple[int, ...], choices: tuple[int, ...], excess: int) -
     return found
 
 
-def _order(state: State) -> tuple[int, ...]:
+def _order(state: State, start: State) -> tuple[int, ...]:
     order: list[int] = []
-    while state.parent is not None:
+    while state is not start and state.parent is not None:
         order.append(state.operator)
         state = state.parent
     return tuple(reversed(order))
