@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from mapper.scratchpad.boxes import Box, Placement, conflicts, independent
 from mapper.scratchpad.packing import pack
 
@@ -9,7 +11,7 @@ MOST_PACKED = 120
 """Boxes up to which complete search is tried; it rarely ends for more."""
 
 
-def place(boxes: tuple[Box, ...], capacity: int, rounds: int = 60, nodes: int = 20_000) -> Placement:
+def place(boxes: tuple[Box, ...], capacity: int, rounds: int = 150, nodes: int = 20_000) -> Placement:
     """Addresses below the capacity; boxes that share no step, however indirectly, are placed on their own."""
     addresses: list[int] = [0] * len(boxes)
     for group in independent(boxes):
@@ -26,8 +28,12 @@ def place(boxes: tuple[Box, ...], capacity: int, rounds: int = 60, nodes: int = 
 
 
 def greedy(boxes: tuple[Box, ...], capacity: int, rounds: int) -> tuple[int, ...] | None:
-    """Lowest fit in several orders, each repeated with what did not fit moved before what was in its way."""
-    near = conflicts(boxes)
+    """Lowest fit in several orders, each repeated with what did not fit moved before what was in its way.
+
+    After a third of the rounds it is moved before some of it only, by a fixed random sequence, lest the rounds repeat.
+    """
+    rng = Random(len(boxes))
+    near = tuple(frozenset(mine) for mine in conflicts(boxes))
     crowd = [sum(boxes[other].size for other in near[box]) + boxes[box].size for box in range(len(boxes))]
     keys: tuple[list[tuple[int, int]], ...] = (
         [(-box.size, box.first) for box in boxes],
@@ -38,19 +44,23 @@ def greedy(boxes: tuple[Box, ...], capacity: int, rounds: int) -> tuple[int, ...
     )
     for key in keys:
         order = sorted(range(len(boxes)), key=lambda box, key=key: key[box])
-        for _ in range(rounds):
+        for number in range(rounds):
             addresses, late = lowest_fit(boxes, near, order, capacity)
             if not late:
                 return tuple(addresses)
             for box in late:
-                order.remove(box)
-                position = {other: number for number, other in enumerate(order)}
-                order.insert(min((position[other] for other in near[box]), default=0), box)
+                place = order.index(box)
+                del order[place]
+                ahead = [place for place, other in enumerate(order[:place]) if other in near[box]]
+                if ahead:
+                    order.insert(ahead[0] if number < rounds // 3 else rng.choice(ahead), box)
+                else:
+                    order.insert(0, box)
     return None
 
 
 def lowest_fit(
-    boxes: tuple[Box, ...], near: tuple[tuple[int, ...], ...], order: list[int], capacity: int
+    boxes: tuple[Box, ...], near: tuple[frozenset[int], ...], order: list[int], capacity: int
 ) -> tuple[list[int], list[int]]:
     """Every box in turn at the lowest hole it fits in; second, the boxes that end above the capacity."""
     addresses = [-1] * len(boxes)

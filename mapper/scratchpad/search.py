@@ -93,7 +93,7 @@ def futures(graph: Instance, program: Covering) -> tuple[Future, ...]:
     return tuple(result)
 
 
-def search(graph: Instance, program: Covering, below: int, limit_seconds: float = 60.0, most: int = 400_000) -> Ordered:
+def search(graph: Instance, program: Covering, below: int, limit_seconds: float, most: int) -> Ordered:
     """The cheapest order of cost less than ``below``, by best-first search with the relaxation's parts as heuristic."""
     task = Task(graph, graph.everything, below, futures(graph, program))
     return explore(task, State(0, 0, 0, 0, -1, None), monotonic() + limit_seconds, most)

@@ -18,6 +18,11 @@ from mapper.scratchpad.peak import search_peak
 from mapper.scratchpad.problem import Plan, Problem
 from mapper.scratchpad.runs import Schedule, plan
 from mapper.scratchpad.search import search
+from mapper.scratchpad.windows import improve
+
+
+MOST_STATES = 150_000
+"""States after which the search over whole orders gives way to windows."""
 
 
 class CapacityError(ValueError):
@@ -68,12 +73,15 @@ def candidates(graph: Instance, stop: float) -> Candidates:
     bound = evict(graph, program).bound
     if bound == best:
         return Candidates(_cheapest_first(found), bound, "gap program")
-    result = search(graph, program, best, max(0.0, stop - monotonic()))
-    if result.order:
-        found.append(_evicted(graph, result.order))
-    proven = result.bound == min(schedule.cost for schedule in found)
-    method = "order search" if proven else "order search, stopped"
-    return Candidates(_cheapest_first(found), max(bound, result.bound), method)
+    seconds = max(0.0, stop - monotonic())
+    result = search(graph, program, best, seconds / 3, MOST_STATES)
+    bound = max(bound, result.bound)
+    if result.order or bound == best:
+        if result.order:
+            found.append(_evicted(graph, result.order))
+        return Candidates(_cheapest_first(found), bound, "order search")
+    found = [improve(graph, schedule, stop - seconds / 3) for schedule in found]
+    return Candidates(_cheapest_first(found), bound, "order search, stopped; windows of the order searched")
 
 
 def _evicted(graph: Instance, order: tuple[int, ...]) -> Schedule:
