@@ -66,15 +66,14 @@ def _solver(limit_seconds: float) -> Any:
 
 
 def _variables(problem: Problem, graph: Instance, model: Any) -> _Variables:
-    import pulp
-
     keys = [(a, t) for a in range(len(problem.buffers)) for t in range(len(problem.operators))]
 
     def binary(name: str) -> Table:
-        return {(a, t): pulp.LpVariable(f"{name}_{a}_{t}", cat="Binary") for a, t in keys}
+        return {(a, t): model.add_variable(f"{name}_{a}_{t}", cat="Binary") for a, t in keys}
 
     address: Table = {
-        (a, t): pulp.LpVariable(f"L_{a}_{t}", 0, graph.capacity - graph.sizes[a]) for a, t in keys  # equation 9
+        (a, t): model.add_variable(f"L_{a}_{t}", 0, graph.capacity - graph.sizes[a])  # equation 9
+        for a, t in keys
     }
     return _Variables(binary("C"), binary("P"), binary("S"), binary("R"), address)
 
@@ -112,7 +111,7 @@ def _operators(problem: Problem, model: Any, v: _Variables) -> None:
 
     steps = range(len(problem.operators))
     runs: Table = {
-        (o, t): pulp.LpVariable(f"X_{o}_{t}", cat="Binary") for o in range(len(problem.operators)) for t in steps
+        (o, t): model.add_variable(f"X_{o}_{t}", cat="Binary") for o in range(len(problem.operators)) for t in steps
     }
     for o, operator in enumerate(problem.operators):
         model += pulp.lpSum(runs[o, t] for t in steps) == 1
@@ -128,8 +127,6 @@ def _operators(problem: Problem, model: Any, v: _Variables) -> None:
 
 def _addresses(problem: Problem, graph: Instance, model: Any, v: _Variables) -> None:
     """Equations 10 and 11."""
-    import pulp
-
     much = 2 * graph.capacity
     steps = range(len(problem.operators))
     for a in range(len(problem.buffers)):
@@ -140,8 +137,8 @@ def _addresses(problem: Problem, graph: Instance, model: Any, v: _Variables) -> 
                 model += v.address[a, t - 1] - v.address[a, t] <= much * (1 - v.preserved[a, t])
             for b in range(a):
                 other = v.created[b, t] + v.preserved[b, t] + v.retrieved[b, t]
-                above = pulp.LpVariable(f"u_{a}_{b}_{t}", cat="Binary")
-                below = pulp.LpVariable(f"d_{a}_{b}_{t}", cat="Binary")
+                above = model.add_variable(f"u_{a}_{b}_{t}", cat="Binary")
+                below = model.add_variable(f"d_{a}_{b}_{t}", cat="Binary")
                 model += v.address[a, t] >= v.address[b, t] + graph.sizes[b] - much * (1 - above)
                 model += v.address[b, t] >= v.address[a, t] + graph.sizes[a] - much * (1 - below)
                 model += above + below >= there + other - 1
