@@ -71,8 +71,9 @@ def instance(problem: Problem) -> Instance:
     """The problem as masks and units.
 
     Raises:
-        ValueError: a buffer is empty, or is read before it is written in the default order.
+        ValueError: a buffer is empty, is written twice or in place, or is read before it is written in the default order.
     """
+    _check(problem)
     count = len(problem.buffers)
     uses, producer = [0] * count, [-1] * count
     before: list[int] = []
@@ -81,8 +82,6 @@ def instance(problem: Problem) -> Instance:
         for buffer in operator.reads:
             if producer[buffer] >= 0:
                 mask |= 1 << producer[buffer]
-            elif problem.buffers[buffer].kind in ("intermediate", "output"):
-                raise ValueError(f"{operator.name} reads {problem.buffers[buffer].name} before it is written")
         before.append(mask)
         for buffer in operator.writes:
             producer[buffer] = number
@@ -92,9 +91,6 @@ def instance(problem: Problem) -> Instance:
     for number, mask in enumerate(before):
         for parent in bits(mask):
             after[parent] |= 1 << number
-    empty = [buffer.name for buffer in problem.buffers if buffer.size < 1]
-    if empty:
-        raise ValueError(f"size of buffer {empty[0]}: must be at least 1 byte")
     unit = reduce(gcd, (buffer.size for buffer in problem.buffers), 0) or 1
     sizes = tuple(buffer.size // unit for buffer in problem.buffers)
     kept = sum(1 << buffer for buffer, mask in enumerate(uses) if mask.bit_count() > 1)
@@ -113,6 +109,24 @@ def instance(problem: Problem) -> Instance:
         after=tuple(after),
         uses=tuple(uses),
     )
+
+
+def _check(problem: Problem) -> None:
+    """Refuses what the algorithms take for granted not to occur."""
+    for buffer in problem.buffers:
+        if buffer.size < 1:
+            raise ValueError(f"size of buffer {buffer.name}: must be at least 1 byte, got {buffer.size}")
+    known = {number for number, buffer in enumerate(problem.buffers) if buffer.kind in ("input", "parameter")}
+    for operator in problem.operators:
+        for number in operator.reads:
+            if number not in known:
+                raise ValueError(f"{operator.name} reads {problem.buffers[number].name} before it is written")
+        for number in operator.writes:
+            if number in known:
+                raise ValueError(f"{operator.name} writes {problem.buffers[number].name}, which is there already")
+            known.add(number)
+        if len(set(operator.touches)) < len(operator.touches):
+            raise ValueError(f"{operator.name}: names a buffer twice")
 
 
 def needs(graph: Instance) -> tuple[int, ...]:

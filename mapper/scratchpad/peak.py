@@ -15,8 +15,9 @@ from mapper.scratchpad.instance import Instance, bits, first_ready, instance, ne
 from mapper.scratchpad.problem import Problem
 
 
-BEAM = 60
-"""Sets kept per number of operators where the exact search is given up."""
+QUICK = (6000, 60)
+THOROUGH = (20_000, 1000)
+"""Sets looked at before the exact search is given up, and sets kept per number of operators from there on."""
 
 
 class Peak(NamedTuple):
@@ -59,7 +60,7 @@ def live_after(graph: Instance, done: int, live: int, operator: int) -> int:
 def minimum_peak(problem: Problem) -> tuple[int, tuple[int, ...]]:
     """Least peak of live bytes in bytes, and an order that has it. The capacity plays no part."""
     graph = instance(problem)
-    found = search_peak(graph)
+    found = search_peak(graph, THOROUGH)
     return found.value * graph.unit, found.order
 
 
@@ -67,7 +68,7 @@ def budgets(problem: Problem) -> tuple[int, int, int]:
     """M_R, M_P and M_H in bytes: what the largest operator needs, the least peak, and their mean."""
     graph = instance(problem)
     least = max(needs(graph), default=0) * graph.unit
-    peak = search_peak(graph).value * graph.unit
+    peak = search_peak(graph, THOROUGH).value * graph.unit
     return least, peak, (least + peak) // 2
 
 
@@ -76,13 +77,13 @@ def with_capacity(problem: Problem, capacity: int) -> Problem:
     return replace(problem, capacity=capacity)
 
 
-def search_peak(graph: Instance, limit: int = 6000) -> Peak:
-    """The least peak, exactly unless more than ``limit`` sets between two falls would have to be looked at."""
+def search_peak(graph: Instance, effort: tuple[int, int] = QUICK) -> Peak:
+    """The least peak, exactly unless more sets between two falls would have to be looked at than the effort allows."""
     order: list[int] = []
     done, live, peak = 0, 0, max(needs(graph), default=0)
     bound = peak
     while done != graph.everything:
-        part = _to_next_fall(graph, done, live, peak, limit)
+        part = _to_next_fall(graph, done, live, peak, effort)
         peak, bound = max(peak, part.value), max(bound, part.bound)
         for operator in part.order:
             live = live_after(graph, done, live, operator)
@@ -91,7 +92,7 @@ def search_peak(graph: Instance, limit: int = 6000) -> Peak:
     return Peak(peak, tuple(order), bound)
 
 
-def _to_next_fall(graph: Instance, start: int, live: int, peak: int, limit: int) -> Peak:
+def _to_next_fall(graph: Instance, start: int, live: int, peak: int, effort: tuple[int, int]) -> Peak:
     """Cheapest way to the first set (by peak, then fewest operators) with no more live bytes than at ``start``."""
     level = weight(graph.sizes, live)
     heap: list[tuple[int, int, int]] = [(peak, 0, start)]
@@ -114,8 +115,8 @@ def _to_next_fall(graph: Instance, start: int, live: int, peak: int, limit: int)
                 came[after] = (high, step.operator)
                 lives[after] = (step.live, then_ready(graph, ready, after, step.operator))
                 heappush(heap, (high, after.bit_count(), after))
-        if len(closed) > limit:
-            return _beam(graph, (start, *lives[start]), level, value)
+        if len(closed) > effort[0]:
+            return _beam(graph, (start, *lives[start]), level, value, effort[1])
     raise AssertionError("the empty set of live buffers is never above any level")
 
 
@@ -144,7 +145,7 @@ def _path(came: dict[int, tuple[int, int]], start: int, done: int) -> tuple[int,
     return tuple(reversed(order))
 
 
-def _beam(graph: Instance, start: tuple[int, int, int], level: int, bound: int) -> Peak:
+def _beam(graph: Instance, start: tuple[int, int, int], level: int, bound: int, width: int) -> Peak:
     """Without proof: the best sets of every number of operators, by peak and live bytes, down to the level."""
     rows: list[_Row] = [_Row(bound, weight(graph.sizes, start[1]), *start, ())]
     best: Peak | None = None
@@ -161,6 +162,6 @@ def _beam(graph: Instance, start: tuple[int, int, int], level: int, bound: int) 
                 elif done not in following or peak < following[done].peak:
                     ready = then_ready(graph, row.ready, done, step.operator)
                     following[done] = _Row(peak, size, done, step.live, ready, order)
-        rows = sorted(following.values())[:BEAM]
+        rows = sorted(following.values())[:width]
     assert best is not None, "the empty set of live buffers is never above any level"
     return best
