@@ -1,6 +1,7 @@
 """The networks of the COSMA comparison as scratchpad problems: from the catalog, or from a folder of operator lists.
 
-A list is a JSON file with ``tensors`` (name to size and kind) and ``ops`` (name, kind, ins, outs, and pb: bytes of parameters).
+A list is a JSON file with ``tensors`` (name to size and kind) and ``ops`` (name, kind, ins, outs, and pb: bytes of
+parameters).
 """
 
 from __future__ import annotations
@@ -59,10 +60,11 @@ def listed(path: Path) -> Network:
 
 def traced(name: str) -> Network:
     """A network from the catalog: 8 bits, batch norms kept; the copies of one concatenation are one operator."""
+    from workloads.unfold import unfold
+
     from workloads import catalog
     from workloads.graph import Role, size_bytes
     from workloads.model import Choices, bind_model
-    from workloads.unfold import unfold
 
     bits = {role.value: 8 for role in Role}
     graph = unfold(bind_model(catalog.find(name), choices=Choices(bits=bits, fold_batchnorms=False)))

@@ -68,7 +68,9 @@ def lowest_fit(
     for box in order:
         size = boxes[box].size
         address = 0
-        for start, other in sorted((addresses[other], boxes[other].size) for other in near[box] if addresses[other] >= 0):
+        for start, other in sorted(
+            (addresses[other], boxes[other].size) for other in near[box] if addresses[other] >= 0
+        ):
             if start - address >= size:
                 break
             address = max(address, start + other)

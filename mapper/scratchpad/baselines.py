@@ -1,10 +1,9 @@
-"""What COSMA is compared with: an order fixed in advance, an allocator that places one tensor after another, and a rule of
-what leaves when there is no room.
+"""What COSMA is compared with: a fixed order, an allocator that places tensors one by one, and a rule of what leaves.
 
-Allocator: the lowest hole that is large enough, as in TensorFlow Lite's arena; the largest of an operator's missing tensors
-first; a tensor leaves for good after its last use. Fragmentation: nothing moves inside the scratchpad. When there is no hole,
-tensors the operator does not touch leave until there is one; if even then its own tensors lie in the way, those leave
-and come back side by side, which is paid for like any other spill and retrieve.
+Allocator: the lowest hole that is large enough, as in TensorFlow Lite's arena; the largest of an operator's missing
+tensors first; a tensor leaves for good after its last use. Fragmentation: nothing moves inside the scratchpad. When
+there is no hole, tensors the operator does not touch leave until there is one; if even then its own tensors lie in the
+way, those leave and come back side by side, which is paid for like any other spill and retrieve.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ class _Arena:
 
 
 def baseline(problem: Problem, order: tuple[int, ...], replacement: Replacement) -> Plan:
-    """A checked plan in an order given, such as the default one or that of ``minimum_peak``; its bound of 0 proves nothing.
+    """A checked plan in a given order, such as the default or that of ``minimum_peak``; its bound of 0 proves nothing.
 
     ``belady`` evicts what is used again last. ``greedy`` clears the place in the scratchpad whose tensors cost least to
     evict now: the optimum of the integer program of that moment, without a look ahead.
@@ -82,7 +81,11 @@ def _make_room(arena: _Arena, buffer: int, touched: tuple[int, ...], replacement
         others = [other for other in arena.address if other not in touched]
         if not others:
             return False
-        _leave(arena, max(others, key=lambda other: (_next_use(arena, other), arena.graph.sizes[other], other)), arena.step - 1)
+        _leave(
+            arena,
+            max(others, key=lambda other: (_next_use(arena, other), arena.graph.sizes[other], other)),
+            arena.step - 1,
+        )
     _enter(arena, buffer, hole)
     return True
 

@@ -64,29 +64,34 @@ def _check_buffer(problem: Problem, plan: Plan, number: int, runs: list[Residenc
     """Extra bytes of one buffer, after checking how each of its residencies starts."""
     buffer = problem.buffers[number]
     outside = buffer.kind in ("input", "parameter")
-    extra = 0
     for position, run in enumerate(runs):
-        where = f"{buffer.name} at step {run.first}"
-        if position and run.first <= runs[position - 1].last:
-            raise PlanError(f"{where}: in the scratchpad already, or residencies are out of order")
-        if (position == 0) != (run.starts != "retrieved"):
-            raise PlanError(f"{where}: residency {position + 1} cannot start as {run.starts}")
-        if run.starts == "loaded" and not outside:
-            raise PlanError(f"{where}: loaded, but it is no input or parameter")
-        if run.starts == "computed" and number not in problem.operators[plan.order[run.first]].writes:
-            raise PlanError(f"{where}: not computed by the operator of that step")
-        if run.starts == "retrieved":
-            if not outside and not any(earlier.stored for earlier in runs[:position]):
-                raise PlanError(f"{where}: retrieved, but never stored before")
-            extra += buffer.size
+        _check_start(problem, plan, run, runs[:position])
     stores = sum(run.stored for run in runs)
     if stores > (0 if outside else 1):
         raise PlanError(f"{buffer.name}: stored {stores} times")
+    retrieves = sum(run.starts == "retrieved" for run in runs)
     if buffer.kind == "output":
         if runs and not stores:
             raise PlanError(f"{buffer.name}: an output that is never stored")
-        return extra
-    return extra + stores * buffer.size
+        return retrieves * buffer.size
+    return (retrieves + stores) * buffer.size
+
+
+def _check_start(problem: Problem, plan: Plan, run: Residency, earlier: list[Residency]) -> None:
+    """A residency begins after the one before, as what it says it is."""
+    buffer = problem.buffers[run.buffer]
+    outside = buffer.kind in ("input", "parameter")
+    where = f"{buffer.name} at step {run.first}"
+    if earlier and run.first <= earlier[-1].last:
+        raise PlanError(f"{where}: in the scratchpad already, or residencies are out of order")
+    if bool(earlier) != (run.starts == "retrieved"):
+        raise PlanError(f"{where}: residency {len(earlier) + 1} cannot start as {run.starts}")
+    if run.starts == "loaded" and not outside:
+        raise PlanError(f"{where}: loaded, but it is no input or parameter")
+    if run.starts == "computed" and run.buffer not in problem.operators[plan.order[run.first]].writes:
+        raise PlanError(f"{where}: not computed by the operator of that step")
+    if run.starts == "retrieved" and not outside and not any(one.stored for one in earlier):
+        raise PlanError(f"{where}: retrieved, but never stored before")
 
 
 def _check_presence(problem: Problem, plan: Plan, runs: list[list[Residency]]) -> None:
@@ -94,7 +99,9 @@ def _check_presence(problem: Problem, plan: Plan, runs: list[list[Residency]]) -
         operator = problem.operators[number]
         for buffer in operator.reads:
             if not any(run.first <= step <= run.last for run in runs[buffer]):
-                raise PlanError(f"step {step}: {operator.name} reads {problem.buffers[buffer].name}, which is not there")
+                raise PlanError(
+                    f"step {step}: {operator.name} reads {problem.buffers[buffer].name}, which is not there"
+                )
         for buffer in operator.writes:
             if not any(run.first == step and run.starts == "computed" for run in runs[buffer]):
                 raise PlanError(f"step {step}: {operator.name} has no room for {problem.buffers[buffer].name}")

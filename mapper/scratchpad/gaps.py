@@ -1,7 +1,7 @@
 """What to evict between uses: the gap program, exact for a given order and a lower bound over all orders.
 
-Between two uses of a buffer, one after the other, lies a gap: in it the buffer stays or is out. Being out costs a retrieve,
-and once per intermediate a spill. While an operator runs, enough must be out for its needs to fit.
+Between two uses of a buffer, one after the other, lies a gap: in it the buffer stays or is out. Being out costs a
+retrieve, and once per intermediate a spill. While an operator runs, enough must be out for its needs to fit.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Evictions(NamedTuple):
 
 
 def covering(graph: Instance, order: tuple[int, ...], reserve: int = 0) -> Covering:
-    """The gap program of an order in which all operators fit; ``reserve`` more units are to be free where that can be."""
+    """The gap program of an order; ``reserve`` more units than needed are to be free wherever that can be."""
     done = live = 0
     demands: list[tuple[int, tuple[Gap, ...]]] = []
     for operator in order:
@@ -63,8 +63,8 @@ def covering(graph: Instance, order: tuple[int, ...], reserve: int = 0) -> Cover
 def relaxation(graph: Instance) -> Covering:
     """A program that every order has to satisfy.
 
-    A buffer counts at an operator only where some of its users surely run before, the others surely after: then its gap there
-    is the same in every order, and so is the need for something to be out.
+    A buffer counts at an operator only where some of its users surely run before, the others surely after: then its gap
+    there is the same in every order, and so is the need for something to be out.
     """
     above, below = closures(graph)
     demands: list[tuple[int, tuple[Gap, ...]]] = []

@@ -71,7 +71,7 @@ def instance(problem: Problem) -> Instance:
     """The problem as masks and units.
 
     Raises:
-        ValueError: a buffer is empty, is written twice or in place, or is read before it is written in the default order.
+        ValueError: a buffer is empty, is written twice or in place, or is read before it is written.
     """
     _check(problem)
     count = len(problem.buffers)
@@ -131,9 +131,7 @@ def _check(problem: Problem) -> None:
 
 def needs(graph: Instance) -> tuple[int, ...]:
     """Units each operator needs while it runs."""
-    return tuple(
-        weight(graph.sizes, mask) + extra for mask, extra in zip(graph.touches, graph.transient, strict=True)
-    )
+    return tuple(weight(graph.sizes, mask) + extra for mask, extra in zip(graph.touches, graph.transient, strict=True))
 
 
 def closures(graph: Instance) -> tuple[tuple[int, ...], tuple[int, ...]]:

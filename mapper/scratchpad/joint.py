@@ -37,7 +37,7 @@ def put(problem: Problem, graph: Instance, schedule: Schedule) -> Placed | None:
 def fit(problem: Problem, graph: Instance, order: tuple[int, ...], below: int, attempts: int = 40) -> Fitted:
     """The cheapest evictions of an order that can be placed, if they cost less than ``below``.
 
-    Evictions whose boxes provably cannot be placed are cut off: at least one more of the gaps inside those boxes must be out.
+    Evictions whose boxes provably cannot be placed are cut off: one more of the gaps inside those boxes must be out.
     Gaps between one step and the next are no choice: nothing could leave and return there.
     """
     program = covering(graph, order)

@@ -103,9 +103,7 @@ def _hopeful(search: _Packing, rests: dict[int, int], lowest: int) -> bool:
     for box, rest in rests.items():
         for section in search.covers[box]:
             starts[section] = min(starts[section], max(rest, lowest))
-    return all(
-        start + remaining <= search.capacity for start, remaining in zip(starts, search.remaining, strict=True)
-    )
+    return all(start + remaining <= search.capacity for start, remaining in zip(starts, search.remaining, strict=True))
 
 
 def _put(search: _Packing, box: int, address: int) -> None:

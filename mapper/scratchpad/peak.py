@@ -1,8 +1,8 @@
 """The least peak of live bytes over all orders of the operators (COSMA, equations 13 to 15), and the budgets from it.
 
 A buffer is live from the first operator that touches it to the last. The search is a bottleneck shortest path over the
-sets of operators that have run. Live bytes of a set are a cut of a hypergraph, hence submodular: wherever the live bytes
-fall back to where they were, all orders may be assumed to pass that set, and the search starts afresh from it.
+sets of operators that have run. Live bytes of a set are a cut of a hypergraph, hence submodular: wherever the live
+bytes fall back to where they were, orders may be assumed to pass that set, and the search starts afresh from it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import NamedTuple
 from mapper.scratchpad.instance import Instance, bits, first_ready, instance, needs, then_ready, weight
 from mapper.scratchpad.problem import Problem
 
-
 QUICK = (6000, 60)
+WIDE = (6000, 1000)
 THOROUGH = (20_000, 1000)
 """Sets looked at before the exact search is given up, and sets kept per number of operators from there on."""
 
@@ -29,7 +29,7 @@ class Peak(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """An entry of the beam, best first: peak, live units, masks of what has run, lives and is ready, and the way there."""
+    """An entry of the beam: peak, live units, masks of what has run, lives and is ready, and the way there."""
 
     peak: int
     size: int
@@ -117,7 +117,7 @@ def _to_next_fall(graph: Instance, start: int, live: int, peak: int, effort: tup
                 heappush(heap, (high, after.bit_count(), after))
         if len(closed) > effort[0]:
             return _beam(graph, (start, *lives[start]), level, value, effort[1])
-    raise AssertionError("the empty set of live buffers is never above any level")
+    raise AssertionError("when all operators have run nothing is live")
 
 
 def _steps(graph: Instance, point: tuple[int, int, int], size: int, peak: int) -> list[Step]:
@@ -163,5 +163,5 @@ def _beam(graph: Instance, start: tuple[int, int, int], level: int, bound: int, 
                     ready = then_ready(graph, row.ready, done, step.operator)
                     following[done] = _Row(peak, size, done, step.live, ready, order)
         rows = sorted(following.values())[:width]
-    assert best is not None, "the empty set of live buffers is never above any level"
+    assert best is not None, "when all operators have run nothing is live"
     return best

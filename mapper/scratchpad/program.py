@@ -1,8 +1,8 @@
-"""COSMA's integer program as it is written: order, addresses, spills and retrieves in one model. For a handful of operators.
+"""COSMA's integer program as it is written: order, addresses, spills and retrieves in one model, for few operators.
 
-Variables per tensor a and step t: C created, P preserved, S spilled, R retrieved, L address; u and d order two tensors in
-address space. Equations are numbered as in the paper (arXiv 2311.18246). Two corrections: at most one operator runs per
-step, and the address bound (9) holds whether a tensor is there or not. A graph input or parameter is created by a load,
+Variables per tensor a and step t: C created, P preserved, S spilled, R retrieved, L address; u and d order two tensors
+in address space. Equations are numbered as in the paper (arXiv 2311.18246). Two corrections: at most one operator runs
+per step, and the address bound (9) holds whether a tensor is there or not. A graph input or parameter is created by a load,
 at or before its first read, and can be retrieved without a spill; an output is spilled at no extra cost.
 """
 
@@ -82,9 +82,7 @@ def _objective(problem: Problem, graph: Instance, v: _Variables) -> Any:
     """Equation 12, without the stores of outputs."""
     import pulp
 
-    return pulp.lpSum(
-        graph.sizes[a] * v.retrieved[a, t] + graph.spill[a] * v.spilled[a, t] for a, t in v.created
-    )
+    return pulp.lpSum(graph.sizes[a] * v.retrieved[a, t] + graph.spill[a] * v.spilled[a, t] for a, t in v.created)
 
 
 def _presence(problem: Problem, model: Any, v: _Variables) -> None:

@@ -1,8 +1,8 @@
 """The cheapest order and evictions over all orders, without addresses: a best-first search with proof.
 
 A state is what has run, what is in the scratchpad, and what of it has a copy outside. Evictions happen only when an
-operator needs the room, by least sets, and pay at once for the retrieve that must follow. Of states with the same past a
-cheaper one with less dirt rules out others. The frontier's cost is a lower bound at any time.
+operator needs the room, by least sets, and pay at once for the retrieve that must follow. Of states with the same past
+a cheaper one with less dirt rules out others. The frontier's cost is a lower bound at any time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class State:
 
 
 class Ordered(NamedTuple):
-    """An order, its cost in units, and a cost that no order is below; the order is empty if none below the limit exists."""
+    """An order, its cost in units, and a cost that no order is below; the order is empty if none was found."""
 
     order: tuple[int, ...]
     cost: int
@@ -148,7 +148,7 @@ def _dominates(graph: Instance, better: State, worse: State) -> bool:
 def conversion(graph: Instance, state: State, target: State) -> int:
     """What it costs to go on from a state as if it were another of the same past.
 
-    What only the first has inside is evicted, and what is clean in the other is stored; what it lacks has been paid for.
+    What only the first has inside is evicted, what is clean in the other is stored; what it lacks has been paid for.
     """
     cost = 0
     for buffer in bits(state.inside & ~target.inside):
@@ -181,9 +181,7 @@ def _expand(task: Task, state: State, ready: int) -> Iterator[State]:
             for buffer in bits(out):
                 cost += graph.sizes[buffer] + (0 if state.clean >> buffer & 1 else graph.spill[buffer])
             clean = state.clean | _returned(graph, touched & ~state.inside, state.done)
-            following.append(
-                State(done, together & ~gone & ~out, clean & ~gone & ~out, cost, operator, state)
-            )
+            following.append(State(done, together & ~gone & ~out, clean & ~gone & ~out, cost, operator, state))
     yield from following
 
 
@@ -195,8 +193,8 @@ def _returned(graph: Instance, coming: int, done: int) -> int:
 def _surely(graph: Instance, state: State, touched: int, gone: int) -> bool:
     """Whether an operator that fits may run at once without loss.
 
-    What it leaves behind must be no larger than what it ends, and no dearer to evict than the cheapest buffer it ends: then
-    whatever a later run of it would have done with its operands can be done with its results.
+    What it leaves behind must be no larger than what it ends, and no dearer to evict than the cheapest buffer it ends:
+    then whatever a later run of it would have done with its operands can be done with its results.
     """
     coming = touched & ~state.inside
     if any(graph.uses[buffer] & state.done for buffer in bits(coming)):

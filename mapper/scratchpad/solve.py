@@ -14,12 +14,11 @@ from mapper.scratchpad.check import check
 from mapper.scratchpad.gaps import covering, evict, relaxation
 from mapper.scratchpad.instance import Instance, instance, needs
 from mapper.scratchpad.joint import Placed, fit, fit_all, fit_somehow, put
-from mapper.scratchpad.peak import search_peak
+from mapper.scratchpad.peak import WIDE, search_peak
 from mapper.scratchpad.problem import Plan, Problem
 from mapper.scratchpad.runs import Schedule, plan
 from mapper.scratchpad.search import search
 from mapper.scratchpad.windows import improve
-
 
 MOST_STATES = 150_000
 """States after which the search over whole orders gives way to windows."""
@@ -62,8 +61,10 @@ def _check_fits(problem: Problem, graph: Instance) -> None:
 
 
 def candidates(graph: Instance, stop: float) -> Candidates:
-    """The cheapest schedules: of the default and the least-peak order where the relaxation proves them, else by search."""
+    """The cheapest schedules: default and least-peak order where the relaxation proves them, else by search."""
     peak = search_peak(graph)
+    if peak.bound <= graph.capacity < peak.value:
+        peak = search_peak(graph, WIDE)
     default = tuple(range(len(graph.touches)))
     found = [_evicted(graph, order) for order in dict.fromkeys((default, peak.order))]
     best = min(schedule.cost for schedule in found)

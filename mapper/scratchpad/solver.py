@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 
@@ -43,15 +44,14 @@ def minimize(program: Binary, limit_seconds: float = 60.0) -> Answer:
     model = highspy.HighsLp()
     model.num_col_, model.num_row_ = count, len(program.rows)
     model.col_cost_ = np.array(program.costs, dtype=float)
-    model.col_lower_, model.col_upper_ = np.zeros(count), np.ones(count)
+    model.col_lower_, model.col_upper_ = [0.0] * count, [1.0] * count
     model.integrality_ = [highspy.HighsVarType.kInteger] * count
-    model.row_lower_ = np.array([row[0] for row in program.rows], dtype=float)
-    model.row_upper_ = np.full(len(program.rows), highspy.kHighsInf)
-    lengths = np.array([0, *(len(row[1]) for row in program.rows)])
+    model.row_lower_ = [float(row[0]) for row in program.rows]
+    model.row_upper_ = [highspy.kHighsInf] * len(program.rows)
     model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-    model.a_matrix_.start_ = np.cumsum(lengths).astype(np.int32)
-    model.a_matrix_.index_ = np.array([pair[0] for row in program.rows for pair in row[1]], dtype=np.int32)
-    model.a_matrix_.value_ = np.array([pair[1] for row in program.rows for pair in row[1]], dtype=float)
+    model.a_matrix_.start_ = list(accumulate((len(row[1]) for row in program.rows), initial=0))
+    model.a_matrix_.index_ = [pair[0] for row in program.rows for pair in row[1]]
+    model.a_matrix_.value_ = [float(pair[1]) for row in program.rows for pair in row[1]]
     solver = highspy.Highs()
     for option, value in (("output_flag", False), ("threads", 1), ("mip_rel_gap", 0.0), ("mip_abs_gap", 0.5)):
         solver.setOptionValue(option, value)

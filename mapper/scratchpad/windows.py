@@ -1,7 +1,7 @@
 """Better orders for graphs too large to search whole: large-neighbourhood search on cost.
 
-A window of consecutive steps is searched again, exactly, for its cheapest order and evictions between the state before it
-and the state after it; all windows in turn, then evictions of the whole order by the gap program, then wider windows.
+A window of consecutive steps is searched again, exactly, for its cheapest order and evictions between the state before
+it and the state after it; all windows in turn, then the evictions of the whole order, then wider windows.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from time import monotonic
 from mapper.scratchpad.gaps import Gap, covering, evict
 from mapper.scratchpad.instance import Instance, bits
 from mapper.scratchpad.runs import Schedule
-from mapper.scratchpad.search import State, Task, conversion, explore
+from mapper.scratchpad.search import State, Task, explore
 
 WIDTHS = (12, 20, 32, 48, 72, 100, 140)
 """Steps of a window, from pass to pass."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations, permutations
+from itertools import combinations, pairwise, permutations
 
 from hypothesis import strategies as st
 
@@ -77,7 +77,7 @@ def boxes(problem: Problem, order: tuple[int, ...], out: Gaps) -> list[tuple[int
     found: list[tuple[int, int, int]] = []
     for buffer, steps in steps_of(problem, order).items():
         first = steps[0]
-        for before, after in zip(steps, steps[1:], strict=False):
+        for before, after in pairwise(steps):
             if (buffer, before, after) in out:
                 found.append((first, before, problem.buffers[buffer].size))
                 first = after
@@ -90,7 +90,7 @@ def evictions(problem: Problem, order: tuple[int, ...]) -> list[Gaps]:
     gaps = [
         (buffer, before, after)
         for buffer, steps in steps_of(problem, order).items()
-        for before, after in zip(steps, steps[1:], strict=False)
+        for before, after in pairwise(steps)
         if after > before + 1
     ]
     sets = [chosen for count in range(len(gaps) + 1) for chosen in combinations(gaps, count)]

@@ -21,7 +21,7 @@ from tests.unit.mapper.scratchpad.graphs import (
     slow_peak,
 )
 
-QUICK = settings(deadline=None, max_examples=60, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(deadline=None, max_examples=40, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 @QUICK
@@ -35,7 +35,7 @@ def test_solve_is_the_best_of_all_orders_evictions_and_addresses(problem: Proble
         assert moves_inside(plan)
 
 
-@settings(QUICK, max_examples=12)
+@settings(QUICK, max_examples=10)
 @given(problems(most=4))
 def test_solve_equals_the_integer_program_of_the_paper(problem: Problem) -> None:
     assert solve(problem).extra_bytes == solve_program(problem).extra_bytes
