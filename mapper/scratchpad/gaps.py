@@ -67,11 +67,12 @@ def relaxation(graph: Instance) -> Covering:
     there is the same in every order, and so is the need for something to be out.
     """
     above, below = closures(graph)
+    kept = [(buffer, uses) for buffer, uses in enumerate(graph.uses) if uses.bit_count() > 1]
     demands: list[tuple[int, tuple[Gap, ...]]] = []
     for operator, touched in enumerate(graph.touches):
         excess = weight(graph.sizes, touched) + graph.transient[operator] - graph.capacity
         idle: list[Gap] = []
-        for buffer, uses in enumerate(graph.uses):
+        for buffer, uses in kept:
             early, late = uses & above[operator], uses & below[operator]
             if early and late and early | late == uses:
                 idle.append(Gap(buffer, early))

@@ -140,9 +140,9 @@ def closures(graph: Instance) -> tuple[tuple[int, ...], tuple[int, ...]]:
     for mask in graph.before:
         above.append(reduce(lambda seen, parent: seen | above[parent], bits(mask), mask))
     below = [0] * len(above)
-    for number, mask in enumerate(above):
-        for ancestor in bits(mask):
-            below[ancestor] |= 1 << number
+    for number in reversed(range(len(above))):
+        for parent in bits(graph.before[number]):
+            below[parent] |= below[number] | 1 << number
     return tuple(above), tuple(below)
 
 

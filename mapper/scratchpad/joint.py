@@ -14,6 +14,10 @@ from mapper.scratchpad.problem import Problem
 from mapper.scratchpad.runs import Schedule, boxes, runs
 
 
+FEW = 12
+"""Operators up to which all orders may be tried."""
+
+
 class Placed(NamedTuple):
     """A schedule with an address in units for each of its runs."""
 
@@ -116,7 +120,7 @@ def orders(graph: Instance, most: int) -> list[tuple[int, ...]] | None:
 
 def fit_all(problem: Problem, graph: Instance, best: Placed | None, bound: int, stop: float) -> Fitted:
     """The cheapest placed schedule over all orders, where those are few; proven when the bound is its cost."""
-    every = orders(graph, 5000)
+    every = orders(graph, 5000) if len(graph.touches) <= FEW else None
     below = best.schedule.cost if best is not None else 1 + 2 * len(graph.touches) * sum(graph.sizes)
     if every is None:
         return Fitted(best, bound)

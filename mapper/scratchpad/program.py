@@ -2,8 +2,8 @@
 
 Variables per tensor a and step t: C created, P preserved, S spilled, R retrieved, L address; u and d order two tensors
 in address space. Equations are numbered as in the paper (arXiv 2311.18246). Two corrections: at most one operator runs
-per step, and the address bound (9) holds whether a tensor is there or not. A graph input or parameter is created by a load,
-at or before its first read, and can be retrieved without a spill; an output is spilled at no extra cost.
+per step, and the address bound (9) holds whether a tensor is there or not. A graph input or parameter is created by a
+load, at or before its first read, and can be retrieved without a spill; an output is spilled at no extra cost.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from mapper.scratchpad.peak import WIDE, search_peak
 from mapper.scratchpad.problem import Plan, Problem
 from mapper.scratchpad.runs import Schedule, plan
 from mapper.scratchpad.search import search
-from mapper.scratchpad.windows import improve
+from mapper.scratchpad.windows import improve_all
 
 MOST_STATES = 150_000
 """States after which the search over whole orders gives way to windows."""
@@ -39,6 +39,11 @@ class Candidates(NamedTuple):
 def solve(problem: Problem, limit_seconds: float = 60.0, jobs: int = 1) -> Plan:
     """A checked plan; proven optimal unless ``extra_bytes`` is above ``bound``, which then says how far off it may be.
 
+    Args:
+        problem: the graph and the capacity.
+        limit_seconds: about how long it may take; equal plans for equal problems only if the time does not run out.
+        jobs: processes, used where the order search gives way to windows.
+
     Raises:
         CapacityError: an operator does not fit by itself.
         ValueError: the operators are not in an order that respects their dependencies.
@@ -46,7 +51,7 @@ def solve(problem: Problem, limit_seconds: float = 60.0, jobs: int = 1) -> Plan:
     stop = monotonic() + limit_seconds
     graph = instance(problem)
     _check_fits(problem, graph)
-    found = candidates(graph, stop)
+    found = candidates(graph, stop, jobs)
     placed, bound, how = _addresses(problem, graph, found, stop)
     answer = plan(problem, graph, placed.schedule, placed.addresses, bound)
     return check(problem, replace(answer, method=f"{found.method}; {how}"))
@@ -60,7 +65,7 @@ def _check_fits(problem: Problem, graph: Instance) -> None:
             )
 
 
-def candidates(graph: Instance, stop: float) -> Candidates:
+def candidates(graph: Instance, stop: float, jobs: int = 1) -> Candidates:
     """The cheapest schedules: default and least-peak order where the relaxation proves them, else by search."""
     peak = search_peak(graph)
     if peak.bound <= graph.capacity < peak.value:
@@ -81,7 +86,7 @@ def candidates(graph: Instance, stop: float) -> Candidates:
         if result.order:
             found.append(_evicted(graph, result.order))
         return Candidates(_cheapest_first(found), bound, "order search")
-    found = [improve(graph, schedule, stop - seconds / 3) for schedule in found]
+    found = improve_all(graph, found, stop - seconds / 3, jobs)
     return Candidates(_cheapest_first(found), bound, "order search, stopped; windows of the order searched")
 
 

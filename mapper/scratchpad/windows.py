@@ -6,6 +6,7 @@ it and the state after it; all windows in turn, then the evictions of the whole 
 
 from __future__ import annotations
 
+from itertools import repeat
 from time import monotonic
 
 from mapper.scratchpad.gaps import Gap, covering, evict
@@ -28,6 +29,17 @@ def improve(graph: Instance, schedule: Schedule, stop: float, most: int = 3000) 
                 break
             best = Schedule(order, found.gaps, found.cost)
     return best
+
+
+def improve_all(graph: Instance, schedules: list[Schedule], stop: float, jobs: int) -> list[Schedule]:
+    """Each schedule improved, in up to ``jobs`` processes; the answer does not depend on how many."""
+    if jobs < 2 or len(schedules) < 2:
+        return [improve(graph, schedule, stop) for schedule in schedules]
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(min(jobs, len(schedules)), get_context("spawn")) as pool:
+        return list(pool.map(improve, repeat(graph), schedules, repeat(stop)))
 
 
 def states(graph: Instance, schedule: Schedule) -> list[State]:

@@ -14,7 +14,7 @@ from mapper.scratchpad.instance import instance, needs
 from mapper.scratchpad.peak import budgets, search_peak, with_capacity
 from mapper.scratchpad.problem import Problem
 from mapper.scratchpad.solve import candidates, solve
-from mapper.scratchpad.windows import improve
+from mapper.scratchpad.windows import improve, improve_all
 
 
 class Case(NamedTuple):
@@ -87,3 +87,10 @@ def test_a_searched_network_beats_its_baseline_by_half_and_windows_never_lose(re
     other = baseline(task, tuple(range(len(task.operators))), "belady")
     assert better.cost * numbers.unit <= 0.6 * other.extra_bytes
     assert search_peak(numbers).value * numbers.unit == 1960 * 1024
+
+
+def test_windows_give_equal_schedules_in_one_process_and_in_two(reference: Path) -> None:
+    graph = network(reference, "transformer")
+    numbers = instance(with_capacity(graph, budgets(graph)[0]))
+    start = list(candidates(numbers, 0.0).schedules)
+    assert improve_all(numbers, start, inf, jobs=2) == improve_all(numbers, start, inf, jobs=1)
