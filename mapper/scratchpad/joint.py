@@ -13,7 +13,6 @@ from mapper.scratchpad.instance import Instance, bits
 from mapper.scratchpad.problem import Problem
 from mapper.scratchpad.runs import Schedule, boxes, runs
 
-
 FEW = 12
 """Operators up to which all orders may be tried."""
 
