@@ -44,6 +44,7 @@ class Frontier:
     heap: list[tuple[int, int, int, State]] = field(default_factory=list)
     labels: dict[int, list[State]] = field(default_factory=dict)
     ready: dict[int, int] = field(default_factory=dict)
+    followed: dict[int, int] = field(default_factory=dict)
     pushed: int = 0
 
 
@@ -64,6 +65,8 @@ class Task:
         below: only cheaper ways count, in units.
         parts: costs still to come.
         target: what the end has to be good for, at extra cost where it is not; None if nothing follows.
+        width: of the states with equally many operators done, only so many are followed, the cheapest first; such a
+            search proves nothing. 0: all.
     """
 
     graph: Instance
@@ -71,6 +74,7 @@ class Task:
     below: int
     parts: tuple[Future, ...] = ()
     target: State | None = None
+    width: int = 0
 
 
 def futures(graph: Instance, program: Covering) -> tuple[Future, ...]:
@@ -112,7 +116,7 @@ def explore(task: Task, start: State, stop: float, most: int) -> Ordered:
         bound = max(bound, estimate)
         if state.done == task.goal:
             return Ordered(_order(state, start), estimate, estimate)
-        if state not in frontier.labels[state.done]:
+        if state not in frontier.labels[state.done] or (task.width and _crowded(task, frontier, state)):
             continue
         if frontier.pushed > most or (frontier.pushed % 64 == 0 and monotonic() > stop):
             return Ordered((), task.below, bound)
@@ -122,6 +126,13 @@ def explore(task: Task, start: State, stop: float, most: int) -> Ordered:
                 frontier.ready[following.done] = then_ready(task.graph, ready, following.done, following.operator)
             _push(task, frontier, following)
     return Ordered((), task.below, task.below)
+
+
+def _crowded(task: Task, frontier: Frontier, state: State) -> bool:
+    """Whether enough states with as many operators done have been followed."""
+    level = state.done.bit_count()
+    frontier.followed[level] = frontier.followed.get(level, 0) + 1
+    return frontier.followed[level] > task.width
 
 
 def _push(task: Task, frontier: Frontier, state: State) -> None:

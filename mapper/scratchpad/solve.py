@@ -11,17 +11,21 @@ from time import monotonic
 from typing import NamedTuple
 
 from mapper.scratchpad.check import check
-from mapper.scratchpad.gaps import covering, evict, relaxation
+from mapper.scratchpad.gaps import Covering, covering, evict, relaxation
 from mapper.scratchpad.instance import Instance, instance, needs
 from mapper.scratchpad.joint import Placed, fit, fit_all, fit_somehow, put
 from mapper.scratchpad.peak import WIDE, search_peak
 from mapper.scratchpad.problem import Plan, Problem
 from mapper.scratchpad.runs import Schedule, plan
-from mapper.scratchpad.search import search
+from mapper.scratchpad.search import State, Task, explore, search
 from mapper.scratchpad.windows import improve_all
 
-MOST_STATES = 150_000
-"""States after which the search over whole orders gives way to windows."""
+MOST_STATES = 100_000
+MOST_STATES_LATER = 700_000
+"""States after which the search over whole orders gives way to windows, and is given up after them."""
+
+WIDTH = 300
+"""States followed per number of operators in the narrow search that looks for a good order without proof."""
 
 
 class CapacityError(ValueError):
@@ -86,8 +90,27 @@ def candidates(graph: Instance, stop: float, jobs: int = 1) -> Candidates:
         if result.order:
             found.append(_evicted(graph, result.order))
         return Candidates(_cheapest_first(found), bound, "order search")
-    found = improve_all(graph, found, stop - seconds / 3, jobs)
-    return Candidates(_cheapest_first(found), bound, "order search, stopped; windows of the order searched")
+    return _further(graph, program, Candidates(tuple(found), bound, ""), stop, jobs)
+
+
+def _further(graph: Instance, program: Covering, found: Candidates, stop: float, jobs: int) -> Candidates:
+    """Better orders for a graph whose search was given up; then the search again, against a lower cost."""
+    seconds = max(0.0, stop - monotonic())
+    schedules = list(found.schedules)
+    best = min(schedule.cost for schedule in schedules)
+    task = Task(graph, graph.everything, best, width=WIDTH)
+    narrow = explore(task, State(0, 0, 0, 0, -1, None), monotonic() + seconds / 3, MOST_STATES_LATER)
+    if narrow.order:
+        schedules.append(_evicted(graph, narrow.order))
+    schedules = improve_all(graph, schedules, monotonic() + seconds / 3, jobs)
+    best = min(schedule.cost for schedule in schedules)
+    result = search(graph, program, best, 0.7 * max(0.0, stop - monotonic()), MOST_STATES_LATER)
+    if result.order:
+        schedules.append(_evicted(graph, result.order))
+    bound = max(found.bound, result.bound)
+    proven = bound == min(schedule.cost for schedule in schedules)
+    method = "order search below the cost of windows" if proven else "windows of the order; order search, stopped"
+    return Candidates(_cheapest_first(schedules), bound, method)
 
 
 def _evicted(graph: Instance, order: tuple[int, ...]) -> Schedule:
