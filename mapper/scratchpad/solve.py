@@ -20,7 +20,7 @@ from mapper.scratchpad.runs import Schedule, plan
 from mapper.scratchpad.search import State, Task, explore, search
 from mapper.scratchpad.windows import improve_all
 
-MOST_STATES = 100_000
+MOST_STATES = 30_000
 MOST_STATES_LATER = 700_000
 """States after which the search over whole orders gives way to windows, and is given up after them."""
 
