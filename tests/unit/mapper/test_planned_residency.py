@@ -288,6 +288,10 @@ def use_times(schedule: Schedule, played: list[Played]) -> list[tuple[Placement,
     for one in played:
         name = one.name if one.name in moves else one.name.partition(":")[0]
         labels.setdefault(name, []).append(one)
+    turn: dict[int, Played] = {}
+    for name in moves:
+        same = [t for t in sorted(schedule.transfers, key=lambda t: t.step) if f"{t.kind} {t.tensor}" == name]
+        turn.update({id(t): task for t, task in zip(same, labels[name], strict=True)})
     times: list[tuple[Placement, int, int]] = []
     for place in schedule.placements:
         tasks = [
@@ -300,7 +304,7 @@ def use_times(schedule: Schedule, played: list[Played]) -> list[tuple[Placement,
         for transfer in schedule.transfers:
             inside = place.first_step <= transfer.first_step and transfer.last_step <= place.last_step
             if transfer.tensor == place.tensor and inside:
-                tasks += labels[f"{transfer.kind} {transfer.tensor}"]
+                tasks.append(turn[id(transfer)])
         times.append((place, min(task.start for task in tasks), max(task.finish for task in tasks)))
     return times
 
