@@ -334,11 +334,14 @@ class SpatialArray:
         if self.spec.zero_gating:
             mac = replace(mac, count=mac.count * (1 - nest.operand("input").zeros))
         bits = sum(
-            row.inner_fills * nest.operand(row.operand).bits + row.inner_drains * nest.partial_bits
+            row.inner_fills * self._width(nest, row.operand) + row.inner_drains * nest.partial_bits
             for row in self.traffic(nest, levels)
             if row.outer not in self.lane_memories and (row.inner in self.lane_memories or row.inner == COMPUTE)
         )
         return mac, Action(self.name, "network bit", bits, self.spec.network_energy)
+
+    def _width(self, nest: Nest, role: Operand) -> int:
+        return nest.partial_bits if role == "output" else nest.operand(role).bits
 
     def blocks(self) -> tuple[Block, ...]:
         """Multipliers; the lanes' storage is listed among the memories."""

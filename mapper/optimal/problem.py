@@ -60,7 +60,8 @@ def _covered(task: Task, machine: Machine, space: Lanes | Folds) -> bool:
     bypass = set(OPERANDS) - set(machine.chip.memories[path[-1 - len(lanes)]].operands)
     opened = machine.drams.get(path[0])
     rows = bool(bypass) and opened is not None and bool(opened.activation_joules)
-    return bool(nest.dims) and len(path) == 2 + len(lanes) and plain and slides and inputs and not rows
+    inside = not bypass & task.resident
+    return bool(nest.dims) and len(path) == 2 + len(lanes) and plain and inside and slides and inputs and not rows
 
 
 def _axes(nest: Nest) -> tuple[Any, Any]:
