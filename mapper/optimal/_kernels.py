@@ -7,8 +7,6 @@ weight, output; a dimension's choice is a row of an option table (columns below)
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit
 
@@ -19,41 +17,37 @@ TILE, VISITS, OVER_TILE, COPIES_ONCE = range(4)
 """Columns of a buffer option: extent, number of tiles, what windows share within them, lanes of their first array tiles."""
 
 
-class Problem(NamedTuple):
-    """One contraction on one array, as numbers and flat arrays.
+MOST_DIMS, MOST_AXES, MOST_SPLITS, MOST_ROOMS = 10, 24, 64, 4
+PROBLEM = np.dtype([
+    ("dims", np.int64), ("axis_count", np.int64), ("split_count", np.int64), ("room_count", np.int64),
+    ("kind", np.int64),
+    ("extents", np.float64, (MOST_DIMS,)),
+    ("moves", np.int64, (3, MOST_DIMS)),
+    ("axes", np.int64, (MOST_AXES, 3)),
+    ("limits", np.float64, (MOST_AXES, 2)),
+    ("flags", np.int64, (5, 3)),
+    ("element", np.float64, (2, 3)),
+    ("words", np.float64, (3,)),
+    ("energy", np.float64, (2, 3)),
+    ("places", np.float64, (3,)),
+    ("scalars", np.float64, (19,)),
+    ("dram", np.float64, (19,)),
+    ("systolic", np.float64, (6,)),
+    ("splits", np.float64, (MOST_SPLITS, 3)),
+    ("classes", np.int64, (MOST_DIMS,)),
+    ("folds", np.float64, (3, 2)),
+    ("rooms", np.float64, (MOST_ROOMS, 4)),
+])  # fmt: skip
+"""One contraction on one array, as a record of numbers and small arrays, of which the first entries are used.
 
-    Attributes:
-        extents: of the dimensions.
-        moves: operand x dimension, 1 where the dimension moves the operand.
-        axes: (operand, dimension, second dimension of a window or -1) in the order in which they lie in memory.
-        limits: per axis and side, how much of a tile's extent does not overlap, see ``hwsim.nest.span``.
-        flags, element, energy: per operand, see below.
-        words: per operand, words per cycle of its network; 0 is unlimited.
-        scalars, dram, systolic: see below.
-        splits: ways to share batch, M and N among copies of a systolic array.
-        classes: of every dimension: batch, m, n, k.
-        folds: per operand, the class that folds it on a systolic array (or -1) and the size of a fold.
-        rooms: per lane memory its bits, and whether it holds each operand.
-        nominal: 1 for a systolic array, 0 for a spatial one, 2 for none (outer traffic alone).
-    """
-
-    extents: np.ndarray
-    moves: np.ndarray
-    axes: np.ndarray
-    limits: np.ndarray
-    flags: np.ndarray
-    element: np.ndarray
-    words: np.ndarray
-    energy: np.ndarray
-    scalars: np.ndarray
-    dram: np.ndarray
-    systolic: np.ndarray
-    splits: np.ndarray
-    classes: np.ndarray
-    folds: np.ndarray
-    rooms: np.ndarray
-    nominal: np.ndarray
-
+extents: of the dimensions; moves: 1 where a dimension moves an operand; axes: (operand, dimension, second dimension of a
+window or -1) in the order in which they lie in memory; limits: per axis and side, how much of a tile's extent does not
+overlap, see ``hwsim.nest.span``; flags, element, energy: per operand, see below; words: per operand, words per cycle of
+its network, 0 for unlimited; places: elements of every operand; scalars, dram, systolic: see below; splits: ways to share
+batch, M and N among copies of a systolic array; classes: batch, m, n or k; folds: per operand, the class that folds it
+on a systolic array (or -1) and the size of a fold; rooms: per lane memory its bits, and whether it holds each operand;
+kind: 0 for a spatial array, 1 for a systolic one, 2 for the outer memory alone.
+"""
 
 HELD, FED, RESIDENT, EXPOSED, AHEAD = range(5)
 """Rows of ``flags``: lanes hold it, the shared memory holds it, no outer traffic, delivery stops the array, fetched ahead."""
@@ -73,18 +67,18 @@ LANE_READ, LANE_WRITE = range(2)
 """Entries of ``dram``: constants of ``hwsim.dram.bandwidth``; TIMED is 0 where the outer memory has no timing."""
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy")
 def shared_sum(extent: float, size: float, limit: float) -> float:
     """Sum over tiles of max(length - limit, 0): what windows of a tile share."""
     whole = math.floor(extent / size)
     return whole * max(size - limit, 0.0) + max(extent - whole * size - limit, 0.0)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def lane_bits(p, op, rows):
     """Bits of one operand's lane tile."""
     size = p.scalars[PARTIAL] if op == 2 else p.element[BITS, op]
-    for a in range(p.axes.shape[0]):
+    for a in range(p.axis_count):
         if p.axes[a, 0] == op:
             one, two = p.axes[a, 1], p.axes[a, 2]
             first = rows[one, LANE]
@@ -96,11 +90,11 @@ def lane_bits(p, op, rows):
     return size
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def tile_volume(p, op, sizes, column):
     """Elements of one operand in a tile whose extents are a column of ``sizes``."""
     size = 1.0
-    for a in range(p.axes.shape[0]):
+    for a in range(p.axis_count):
         if p.axes[a, 0] == op:
             one, two = p.axes[a, 1], p.axes[a, 2]
             first = min(sizes[one, column], p.extents[one])
@@ -112,7 +106,7 @@ def tile_volume(p, op, sizes, column):
     return size
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def held(p, tiles):
     """Bytes of the shared memory that a buffer tile occupies with all its buffers."""
     total = 0.0
@@ -120,7 +114,7 @@ def held(p, tiles):
         if not p.flags[FED, op] or p.flags[RESIDENT, op]:
             continue
         fetched = reduced = False
-        for d in range(p.extents.shape[0]):
+        for d in range(p.dims):
             if tiles[d, VISITS] > 1:
                 if p.moves[op, d]:
                     fetched = True
@@ -132,7 +126,7 @@ def held(p, tiles):
     return total
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def runs(p, op, tiles):
     """Size, pitch and number of the runs of a tile in bytes; as ``hwsim.layout.runs_of``."""
     bits = p.element[BITS, op] / 8
@@ -141,7 +135,7 @@ def runs(p, op, tiles):
         return size, size, 1.0
     run = pitch = many = 1.0
     joined = linked = True
-    for a in range(p.axes.shape[0] - 1, -1, -1):
+    for a in range(p.axis_count - 1, -1, -1):
         if p.axes[a, 0] != op:
             continue
         one, two = p.axes[a, 1], p.axes[a, 2]
@@ -161,7 +155,7 @@ def runs(p, op, tiles):
     return run * bits, pitch * bits, many
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def pace(p, op, tiles):
     """Seconds per byte of an operand's tiles, and joules per byte to open rows beyond those of a stream."""
     if p.dram[TIMED] == 0.0:
@@ -183,11 +177,11 @@ def pace(p, op, tiles):
     return 1 / rate, opened
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def swept(p, op, tiles):
     """Elements of an operand summed over all buffer tiles; overlapping windows are fetched again."""
     volume = 1.0
-    for a in range(p.axes.shape[0]):
+    for a in range(p.axis_count):
         if p.axes[a, 0] == op:
             one, two = p.axes[a, 1], p.axes[a, 2]
             if two < 0:
@@ -197,12 +191,12 @@ def swept(p, op, tiles):
     return volume
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def outer_costs(p, tiles, stay, optimist, out):
     """Traffic of the outer memory: seconds (ahead, all), of the first tiles, waiting, joules, bytes into ``out``."""
     out[:6] = 0.0
     count = 1.0
-    for d in range(p.extents.shape[0]):
+    for d in range(p.dims):
         count *= tiles[d, VISITS]
     partial = p.scalars[PARTIAL]
     for op in range(3):
@@ -210,7 +204,7 @@ def outer_costs(p, tiles, stay, optimist, out):
             continue
         volume, times = swept(p, op, tiles), 1.0
         if op != stay:
-            for d in range(p.extents.shape[0]):
+            for d in range(p.dims):
                 if not p.moves[op, d]:
                     times *= tiles[d, VISITS]
         bits = p.element[BITS, op]
@@ -234,11 +228,11 @@ def outer_costs(p, tiles, stay, optimist, out):
     out[3] = count * p.scalars[LATENCY]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def window_volume(p, op, rows, tiles, lanes, kept, kept_whole):
     """Positions of an operand summed over all deliveries; windows along ``kept`` are carried on (in tiles or wholly)."""
     volume = 1.0
-    for a in range(p.axes.shape[0]):
+    for a in range(p.axis_count):
         if p.axes[a, 0] != op:
             continue
         one, two = p.axes[a, 1], p.axes[a, 2]
@@ -256,22 +250,22 @@ def window_volume(p, op, rows, tiles, lanes, kept, kept_whole):
     return volume
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def streamed(p, op, rows):
     """Words, their time, copies, first copies and deliveries of an operand that lanes do not keep."""
     words = copies = first = 1.0
-    for d in range(p.extents.shape[0]):
+    for d in range(p.dims):
         words *= p.extents[d] if p.moves[op, d] else rows[d, STEPS]
         copies *= p.extents[d]
         first *= p.extents[d] if p.moves[op, d] else rows[d, MOST]
     return words, words, copies, first, 0.0
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def repeats(p, op, rows, tiles, mode, through):
     """Visits to each place, copies delivered, lanes of the first tile, visits of buffer tiles, moves of the tile."""
     times = copied = lanes = again = trips = 1.0
-    for d in range(p.extents.shape[0]):
+    for d in range(p.dims):
         if p.moves[op, d]:
             trips *= rows[d, TRIPS]
             continue
@@ -288,11 +282,11 @@ def repeats(p, op, rows, tiles, mode, through):
     return times, copied, lanes, again, trips
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def kept_words(p, op, rows, tiles, mode, bound, places):
     """The same as ``streamed`` for an operand that lanes keep; ``mode`` is the loop orders, see ``array_costs``."""
     moved = False
-    for d in range(p.extents.shape[0]):
+    for d in range(p.dims):
         if p.moves[op, d] and rows[d, TRIPS] > tiles[d, VISITS]:
             moved = True
     stays = op == mode[0]
@@ -311,7 +305,7 @@ def kept_words(p, op, rows, tiles, mode, bound, places):
     return volume * times, played, alone * copied, lanes * places, trips * (again if stays else times)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def delivery_joules(p, op, words, copies, first, places, points):
     """Joules at the shared or outer memory, the network and the lanes, and bytes past the shared memory."""
     partial, bits, held_there = p.scalars[PARTIAL], p.element[BITS, op], p.flags[HELD, op]
@@ -340,7 +334,7 @@ def delivery_joules(p, op, words, copies, first, places, points):
     return joules, size
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def array_costs(p, rows, tiles, mode, bound, out):
     """Work of the array: seconds, joules of everything but the outer-to-shared traffic, bytes past the shared memory.
 
@@ -349,7 +343,7 @@ def array_costs(p, rows, tiles, mode, bound, out):
     are the best of several options.
     """
     steps = points = restarts = 1.0
-    for d in range(p.extents.shape[0]):
+    for d in range(p.dims):
         steps *= rows[d, STEPS]
         points *= p.extents[d]
         restarts *= tiles[d, VISITS]
@@ -357,7 +351,7 @@ def array_costs(p, rows, tiles, mode, bound, out):
     shared = past = 0.0
     out[1] = out[2] = 0.0
     for op in range(3):
-        places = tile_volume(p, op, p.extents.reshape(-1, 1), 0)
+        places = p.places[op]
         if p.flags[HELD, op]:
             words, played, copies, first, delivered = kept_words(p, op, rows, tiles, mode, bound, places)
         else:
@@ -383,7 +377,7 @@ def array_costs(p, rows, tiles, mode, bound, out):
     out[0] = cycles * p.scalars[DENSITY] / p.scalars[HERTZ]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def combine(p, array, outer, value):
     """Seconds, joules and bytes of the whole from those of the array and of the outer memory."""
     compute, hidden, moving, first, waiting = array[0], outer[0], outer[1], outer[2], outer[3]

@@ -35,7 +35,7 @@ SAME = 1e-11
 """Values nearer to each other than this fraction are equal."""
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def keys(order, value, key):
     """The objective and its tie breakers, as ``mapper.base.rank``."""
     seconds, joules, size = value[0], value[1], value[2]
@@ -49,7 +49,7 @@ def keys(order, value, key):
         key[0], key[1], key[2] = size, seconds, joules
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def less(key, best):
     """Whether a tuple comes before another by more than rounding."""
     if best[0] == math.inf:
@@ -63,10 +63,10 @@ def less(key, best):
     return False
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def partner(p, d):
     """The dimension with which one forms windows of the input, or -1."""
-    for a in range(p.axes.shape[0]):
+    for a in range(p.axis_count):
         if p.axes[a, 0] == 0 and p.axes[a, 2] >= 0:
             if p.axes[a, 1] == d:
                 return p.axes[a, 2]
@@ -75,12 +75,12 @@ def partner(p, d):
     return -1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def carriers(p, rows, stay, found):
     """Window dimensions that may be the innermost loop that moves the input, and that no axis spreads; their number."""
     count = 0
     if p.scalars[HALO] > 0:
-        for d in range(p.extents.shape[0]):
+        for d in range(p.dims):
             other = partner(p, d)
             if other < 0 or (stay != 0 and p.moves[stay, d]):
                 continue
@@ -94,10 +94,10 @@ def carriers(p, rows, stay, found):
     return count
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def overlap_limit(p, d):
     """How much of a dimension's tile its windows do not share; 0 for one that does not slide."""
-    for a in range(p.axes.shape[0]):
+    for a in range(p.axis_count):
         if p.axes[a, 2] >= 0:
             if p.axes[a, 1] == d:
                 return p.limits[a, 0]
@@ -106,31 +106,35 @@ def overlap_limit(p, d):
     return -1.0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def buffer_options(p, rows, options, known):
     """For every dimension the buffer tiles worth trying over its array option."""
-    for d in range(p.extents.shape[0]):
+    for d in range(p.dims):
         known[d] = buffer_rows(p.extents[d], overlap_limit(p, d), rows[d], options[d])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def evaluate(p, rows, tiles, mode, optimist, scratch, value):
     """Seconds, joules, bytes of a mapping, or a lower bound of them for a node with optimistic rows."""
     array, outer, sizes, counts, many = scratch
-    if p.nominal[0] == 0:
+    if p.kind == 0:
         array_costs(p, rows, tiles, mode, optimist, array)
-    elif p.nominal[0] == 1:
+    elif p.kind == 1:
         systolic_costs(p, tiles, (sizes, counts, many), array)
     else:
         array[0] = array[1] = array[2] = 0.0
     outer_costs(p, tiles, mode[2], optimist, outer)
+    if p.kind == 2 and p.scalars[DOUBLED] == 0.0:
+        # What is fetched ahead hides behind an array that is not looked at here.
+        outer[1] -= outer[0]
+        outer[0] = 0.0
     combine(p, array, outer, value)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def search_tiles(p, order, rows, options, known, mode, best, choice, optimum, budget, scratch):
     """Depth first over buffer tiles; improves ``best`` and what reaches it; returns the nodes visited."""
-    dims = p.extents.shape[0]
+    dims = p.dims
     tiles, at, value, key = np.empty((dims, 4)), np.zeros(dims, np.int64), np.empty(3), np.empty(3)
     sequence = np.argsort(-known[:dims].astype(np.float64), kind="mergesort")
     for d in range(dims):
@@ -171,10 +175,10 @@ def search_tiles(p, order, rows, options, known, mode, best, choice, optimum, bu
     return nodes
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def fits_lanes(p, rows):
     """Whether one lane's tile fits the lane memories."""
-    for memory in range(p.rooms.shape[0]):
+    for memory in range(p.room_count):
         need = 0.0
         for op in range(3):
             if p.rooms[memory, 1 + op] > 0:
@@ -184,7 +188,7 @@ def fits_lanes(p, rows):
     return True
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def floor_value(p, array, least, value):
     """A lower bound from the least cost of the array and the least cost of the outer memory."""
     if p.scalars[LIMITED] == 0.0:
@@ -197,14 +201,14 @@ def floor_value(p, array, least, value):
     value[2] = array[2] + least[2]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def finish(p, order, rows, options, known, stay, least, limit, best, choice, optimum, budget, scratch):
     """All buffer tiles and orders of the outer loops over one array option; the nodes visited."""
     array = scratch[0]
     value, key = np.empty(3), np.empty(3)
     ideal = ideal_tiles(p, rows)
     mode = np.array([stay, -1, stay, -1])
-    inner, outer = np.empty(p.extents.shape[0], np.int64), np.empty(p.extents.shape[0], np.int64)
+    inner, outer = np.empty(p.dims, np.int64), np.empty(p.dims, np.int64)
     array_costs(p, rows, ideal, mode, True, array)
     nodes, ready = 1, False
     for outer_stay in range(3):
@@ -230,17 +234,17 @@ def finish(p, order, rows, options, known, stay, least, limit, best, choice, opt
     return nodes
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def ideal_tiles(p, rows):
     """Buffer options that no real one beats: everything in one tile."""
-    tiles = np.empty((p.extents.shape[0], 4))
-    for d in range(p.extents.shape[0]):
+    tiles = np.empty((p.dims, 4))
+    for d in range(p.dims):
         tiles[d, TILE], tiles[d, VISITS], tiles[d, COPIES_ONCE] = rows[d, ARRAY], 1.0, rows[d, COPIES]
         tiles[d, OVER_TILE] = max(p.extents[d] - max(overlap_limit(p, d), 0.0), 0.0)
     return tiles
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def root_bound(p, order, ideal, stay, least, scratch):
     """The least first key that any option of an assignment of lanes could have."""
     value, key = np.empty(3), np.empty(3)
@@ -253,7 +257,7 @@ def root_bound(p, order, ideal, stay, least, scratch):
     return result
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def search_array(
     p, order, table, first, many, ideal, stay, least, limit, options, known, best, choice, optimum, budget, scratch
 ):
@@ -272,11 +276,11 @@ def search_array(
         budget: nodes after which to stop.
         scratch: room for costs.
     """
-    dims = p.extents.shape[0]
+    dims = p.dims
     rows, at, value, key = ideal.copy(), np.zeros(dims, np.int64), np.empty(3), np.empty(3)
     mode = np.array([stay, -1, stay, -1])
     bottom = np.array([least[:, 0].min(), least[:, 1].min(), least[:, 2].min()])
-    sequence = np.argsort(-p.extents, kind="mergesort")
+    sequence = np.argsort(-p.extents[:dims], kind="mergesort")
     nodes, depth = 0, 0
     while depth >= 0:
         d = sequence[depth]

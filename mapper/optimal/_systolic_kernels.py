@@ -22,7 +22,6 @@ from mapper.optimal._kernels import (
     STORED,
     TILE,
     VISITS,
-    tile_volume,
 )
 
 ROWS, COLUMNS, RATE_OF_ARRAY, DATAFLOW, HIDES_FILL, LOADS_BEHIND = range(6)
@@ -31,12 +30,12 @@ BATCH, M, N, K = range(4)
 """Classes of dimensions."""
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def class_sizes(p, tiles, sizes, counts, known):
     """Products of tile extents per class of dimensions, and how many tiles have them."""
     for c in range(4):
         known[c], sizes[c, 0], counts[c, 0] = 1, 1.0, 1.0
-    for d in range(p.extents.shape[0]):
+    for d in range(p.dims):
         c = p.classes[d]
         tile = p.extents[d] if tiles[d, VISITS] == 1.0 else tiles[d, TILE]
         whole = math.floor(p.extents[d] / tile)
@@ -52,7 +51,7 @@ def class_sizes(p, tiles, sizes, counts, known):
             known[c] = 2 * many
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def class_sum(c, sizes, counts, known, divisor, moved, least):
     """Sum over the tiles of one class of (extent if ``moved``) x max(ceil(extent / divisor), least)."""
     result = 0.0
@@ -62,7 +61,7 @@ def class_sum(c, sizes, counts, known, divisor, moved, least):
     return result
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def stream_sums(c, sizes, counts, known, share, slow, skew, load):
     """Sums over the tiles of the class that streams: of its period, of the longer of period and load, of its length."""
     period = longer = length = 0.0
@@ -74,7 +73,7 @@ def stream_sums(c, sizes, counts, known, share, slow, skew, load):
     return period, longer, length
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def split_cycles(p, split, sizes, counts, known):
     """Cycles of all tiles when copies of the array share batch, M and N of each as in ``split``."""
     rows, columns, rate, flow = p.systolic[ROWS], p.systolic[COLUMNS], p.systolic[RATE_OF_ARRAY], p.systolic[DATAFLOW]
@@ -110,7 +109,7 @@ def split_cycles(p, split, sizes, counts, known):
     return folds * (period + load * streams) + extra
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def passes(p, op, sizes, counts, known):
     """Elements of one operand that the array takes or gives, all tiles together; as ``hwsim`` counts them."""
     result = 1.0
@@ -121,23 +120,22 @@ def passes(p, op, sizes, counts, known):
     return result
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def systolic_costs(p, tiles, work, out):
     """Seconds of the array, joules of what it takes from the memories, bytes past the shared memory; into ``out``."""
     sizes, counts, known = work
     class_sizes(p, tiles, sizes, counts, known)
     cycles = math.inf
-    for split in range(p.splits.shape[0]):
+    for split in range(p.split_count):
         cycles = min(cycles, split_cycles(p, split, sizes, counts, known))
     shared = past = 0.0
     out[1] = out[2] = 0.0
-    whole = p.extents.reshape(-1, 1)
     for op in range(3):
         count, bits = passes(p, op, sizes, counts, known), p.element[BITS, op]
         stored = p.element[STORED, op]
         read, write = count * bits, 0.0
         if op == 2:
-            results = tile_volume(p, op, whole, 0)
+            results = p.places[2]
             read = (count - results) * p.scalars[PARTIAL]
             write = results * bits + read
         if p.flags[FED, op]:

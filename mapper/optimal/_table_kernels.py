@@ -25,7 +25,7 @@ from mapper.optimal._kernels import (
 )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def array_row(extent, lane, lanes, limit, row):
     """The array option of one dimension with a lane tile and a number of lanes; ``limit`` is negative if none slides."""
     array = lane * lanes
@@ -38,7 +38,7 @@ def array_row(extent, lane, lanes, limit, row):
     row[OVER_LANE] = shared_sum(extent, lane, limit) if limit >= 0 else 0.0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def buffer_row(extent, limit, row, tile, option):
     """The buffer option of one dimension with a tile size over an array option."""
     size = min(tile, extent)
@@ -50,7 +50,7 @@ def buffer_row(extent, limit, row, tile, option):
     option[COPIES_ONCE] = whole * each + math.ceil(min(rest, row[ARRAY]) / row[LANE])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def buffer_rows(extent, limit, row, options):
     """Buffer tiles worth trying over an array option, fewest visits first; their number.
 
@@ -74,7 +74,7 @@ def buffer_rows(extent, limit, row, options):
         visits = math.ceil(trips / (least - 1))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _same_or_better(extent, limit, reduced, better, worse, scratch):
     """Whether the first array option beats the second, or equals it, whatever the other dimensions choose."""
     if better[ARRAY] > worse[ARRAY] or better[LANE] > worse[LANE]:
@@ -104,7 +104,7 @@ def _same_or_better(extent, limit, reduced, better, worse, scratch):
         visits = math.ceil(trips / (least - 1))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def array_rows(extent, most_lane, most_lanes, limit, reduced, pruned):
     """All array options of one dimension, those that others beat left out if ``pruned``."""
     count = 0
@@ -136,7 +136,7 @@ def array_rows(extent, most_lane, most_lanes, limit, reduced, pruned):
     return _front(extent, limit, reduced, rows)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _front(extent, limit, reduced, rows):
     keep = np.ones(len(rows), np.bool_)
     scratch = np.empty((2, 4))
@@ -148,7 +148,7 @@ def _front(extent, limit, reduced, rows):
     return rows[keep]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def tile_rows(extent, limit, divisors, whole, options):
     """Outer tile sizes for a systolic array: per number of tiles, those that need fewer folds than any smaller one.
 

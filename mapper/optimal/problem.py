@@ -29,22 +29,25 @@ class Flat:
     task: Task
     machine: Machine
     space: Lanes | Folds
-    arrays: k.Problem
+    arrays: Any
 
     @property
-    def outer_only(self) -> k.Problem:
+    def outer_only(self) -> Any:
         """The same without the array, at the best rate of the outer memory: for bounds of its traffic."""
-        plain = self.arrays
-        scalars = plain.scalars.copy()
-        scalars[[k.CONSTANT, k.LEAKAGE]] = 0.0
-        return plain._replace(nominal=np.array([OUTER_ONLY]), scalars=scalars, dram=np.zeros_like(plain.dram))
+        plain = self.arrays.copy()
+        plain["kind"] = OUTER_ONLY
+        plain["scalars"][[k.CONSTANT, k.LEAKAGE]] = 0.0
+        plain["dram"] = 0.0
+        return plain
 
 
 def flat_problem(task: Task, machine: Machine) -> Flat | None:
     """The arrays of a task, or None where the compiled cost model does not cover it; ``mapper.optimal`` lists the cases."""
     unit = task.unit
     space = unit.search_space(task.nest) if isinstance(unit, Searchable) else None
-    if space is None or not _covered(task, machine, space):
+    if space is None or (isinstance(space, Folds) and len(space.splits) > k.MOST_SPLITS):
+        return None
+    if not _covered(task, machine, space):
         return None
     return Flat(task, machine, space, _arrays(task, machine, space))
 
@@ -61,7 +64,8 @@ def _covered(task: Task, machine: Machine, space: Lanes | Folds) -> bool:
     opened = machine.drams.get(path[0])
     rows = bool(bypass) and opened is not None and bool(opened.activation_joules)
     inside = not bypass & task.resident
-    return bool(nest.dims) and len(path) == 2 + len(lanes) and plain and inside and slides and inputs and not rows
+    small = len(nest.dims) <= k.MOST_DIMS and len(lanes) <= k.MOST_ROOMS and sum(len(o.axes) for o in nest.operands) <= 24
+    return small and bool(nest.dims) and len(path) == 2 + len(lanes) and plain and inside and slides and inputs and not rows
 
 
 def _axes(nest: Nest) -> tuple[Any, Any]:
@@ -77,10 +81,9 @@ def _axes(nest: Nest) -> tuple[Any, Any]:
     return np.array(axes, dtype=np.int64).reshape(-1, 3), np.array(limits, dtype=float).reshape(-1, 2)
 
 
-def _arrays(task: Task, machine: Machine, space: Lanes | Folds) -> k.Problem:
+def _arrays(task: Task, machine: Machine, space: Lanes | Folds) -> Any:
     nest = task.nest
     axes, limits = _axes(nest)
-    lanes = isinstance(space, Lanes)
     rooms = space.rooms if isinstance(space, Lanes) else ()
     pad = machine.chip.memories[machine.chip.units[task.unit.name].path[1]]
     holder = {role: room.memory for room in rooms for role in room.operands}
@@ -97,24 +100,30 @@ def _arrays(task: Task, machine: Machine, space: Lanes | Folds) -> k.Problem:
         if role in holder:
             bits = machine.bits[holder[role]]
             energy[:, number] = bits.read, bits.write
-    return k.Problem(
-        extents=np.array(nest.extents, dtype=float),
-        moves=np.array([[dim in operand.dims() for dim in nest.dims] for operand in nest.operands], dtype=np.int64),
-        axes=axes,
-        limits=limits,
-        flags=flags,
-        element=np.array([[o.bits for o in nest.operands], [stored.get(r, 1.0) for r in OPERANDS]], dtype=float),
-        words=np.array(space.words if isinstance(space, Lanes) else (0.0, 0.0, 0.0)),
-        energy=energy,
-        scalars=_scalars(task, machine, space),
-        dram=_dram(task, machine),
-        systolic=_systolic(space),
-        splits=np.array(((1, 1, 1),) if lanes else getattr(space, "splits"), dtype=float),  # noqa: B009
-        classes=_classes(nest),
-        folds=_folds(space),
-        rooms=np.array([[r.bits, *(role in r.operands for role in OPERANDS)] for r in rooms], dtype=float).reshape(-1, 4),
-        nominal=np.array([SPATIAL if lanes else SYSTOLIC]),
-    )
+    record = np.zeros(1, k.PROBLEM)[0]
+    splits = ((1, 1, 1),) if isinstance(space, Lanes) else space.splits
+    record["kind"] = SPATIAL if isinstance(space, Lanes) else SYSTOLIC
+    record["dims"], record["axis_count"] = len(nest.dims), len(axes)
+    record["split_count"], record["room_count"] = len(splits), len(rooms)
+    values: dict[str, Any] = {
+        "extents": nest.extents,
+        "axes": axes,
+        "limits": limits,
+        "splits": splits,
+        "classes": _classes(nest),
+        "rooms": [[r.bits, *(role in r.operands for role in OPERANDS)] for r in rooms],
+    }
+    for name, value in values.items():
+        if len(value):
+            record[name][: len(value)] = value
+    record["moves"][:, : len(nest.dims)] = [[dim in operand.dims() for dim in nest.dims] for operand in nest.operands]
+    record["flags"], record["energy"] = flags, energy
+    record["element"] = [[o.bits for o in nest.operands], [stored.get(role, 1.0) for role in OPERANDS]]
+    record["words"] = space.words if isinstance(space, Lanes) else (0.0, 0.0, 0.0)
+    record["places"] = [float(volume(operand, nest.full)) for operand in nest.operands]
+    record["scalars"], record["dram"] = _scalars(task, machine, space), _dram(task, machine)
+    record["systolic"], record["folds"] = _systolic(space), _folds(space)
+    return record
 
 
 def _classes(nest: Nest) -> Any:

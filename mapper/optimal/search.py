@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -58,8 +59,8 @@ class _State:
 
 def _state(flat: Flat) -> _State:
     arrays = flat.arrays
-    dims = len(arrays.extents)
-    width = int(max(_width(float(e), float(overlap_limit(arrays, d))) for d, e in enumerate(arrays.extents)))
+    dims = len(flat.task.nest.dims)
+    width = int(max(_width(float(e), float(overlap_limit(arrays, d))) for d, e in enumerate(flat.task.nest.extents)))
     scratch = (np.empty(3), np.empty(6), np.empty((4, 1 << dims)), np.empty((4, 1 << dims)), np.empty(4, np.int64))
     return _State(
         best=np.full(3, math.inf),
@@ -93,7 +94,7 @@ def search(flat: Flat, objective: Objective, deadline: float, pruned: bool = Tru
 def _search_folds(flat: Flat, space: Folds, objective: Objective, deadline: float, pruned: bool) -> Outcome:
     """Outer tiles alone: one search per order of the outer loops."""
     arrays, state = flat.arrays, _state(flat)
-    rows = _whole_rows(arrays.extents)
+    rows = _whole_rows(flat.task.nest.extents)
     options, known = _fold_options(flat, space, pruned)
     finished = True
     for stay in range(3):
@@ -111,7 +112,7 @@ def _search_folds(flat: Flat, space: Folds, objective: Objective, deadline: floa
 def _whole_rows(extents: Any) -> Any:
     rows = np.zeros((len(extents), 9))
     rows[:, [k.LANE, k.ARRAY, k.STEPS, k.TRIPS, k.PIECES, k.COPIES, k.MOST]] = 1.0
-    rows[:, [k.TRIPS, k.PIECES]] = extents[:, np.newaxis]
+    rows[:, [k.TRIPS, k.PIECES]] = np.array(extents, dtype=float)[:, np.newaxis]
     return rows
 
 
@@ -121,9 +122,9 @@ def _fold_options(flat: Flat, space: Folds, pruned: bool) -> tuple[Any, Any]:
     shares = sorted({share for split in space.splits for share in split})
     sides = sorted({float(side) * share for side in space.shape for share in shares})
     tables: list[Any] = []
-    for place, extent in enumerate(arrays.extents):
+    for place, extent in enumerate(flat.task.nest.extents):
         room = np.empty((int(min(extent, 200_000)) + 8, 4))
-        others = sorted({1.0, *_inner_products(arrays, place)})
+        others = sorted({1.0, *_inner_products(arrays, flat.task.nest.extents, place)})
         divisors = np.array(sorted({max(1.0, side / other) for side in sides for other in others}))
         limit = float(overlap_limit(arrays, place))
         whole = not pruned or extent <= 16 or limit > 1
@@ -134,9 +135,10 @@ def _fold_options(flat: Flat, space: Folds, pruned: bool) -> tuple[Any, Any]:
     return options, np.array([len(table) for table in tables])
 
 
-def _inner_products(arrays: k.Problem, place: int) -> list[float]:
+def _inner_products(arrays: Any, extents: Sequence[int], place: int) -> list[float]:
     """Extents that the other dimensions of a class have together when none of them is cut."""
-    same = [e for d, e in enumerate(arrays.extents) if d != place and arrays.classes[d] == arrays.classes[place]]
+    kinds = arrays["classes"]
+    same = [e for d, e in enumerate(extents) if d != place and kinds[d] == kinds[place]]
     return [float(np.prod(same))] if same else []
 
 
@@ -173,8 +175,8 @@ def _search_lanes(flat: Flat, space: Lanes, objective: Objective, deadline: floa
 def _outer_least(flat: Flat, state: _State) -> Any:
     """Least seconds, joules and bytes of the outer traffic per order of the outer loops, over any tiles that fit."""
     arrays = flat.outer_only
-    rows = _whole_rows(arrays.extents)
-    for place, extent in enumerate(arrays.extents):
+    rows = _whole_rows(flat.task.nest.extents)
+    for place, extent in enumerate(flat.task.nest.extents):
         limit = float(overlap_limit(arrays, place))
         state.known[place] = buffer_rows(float(extent), limit, rows[place], state.options[place])
     least = np.full((3, 3), math.inf)
@@ -218,7 +220,7 @@ def _branches(flat: Flat, space: Lanes, order: int, least: Any, state: _State, p
                 largest[place],
                 min(lanes, nest.extents[place]),
                 float(overlap_limit(arrays, place)),
-                not arrays.moves[2, place],
+                not arrays["moves"][2, place],
                 pruned,
             )
             for place, lanes in enumerate(unrolled.most(nest.dims))
@@ -247,16 +249,17 @@ def _table(extent: int, lane: int, lanes: int, limit: float, reduced: bool, prun
 def _largest_lane(flat: Flat, place: int) -> int:
     """The largest lane tile of one dimension when all others are one."""
     arrays = flat.arrays
-    extent = int(arrays.extents[place])
-    for bits, *holds in arrays.rooms:
-        widths = [arrays.scalars[k.PARTIAL] if op == 2 else arrays.element[k.BITS, op] for op in range(3)]
-        fixed = sum(w for op, w in enumerate(widths) if holds[op] and not arrays.moves[op, place])
-        grows = sum(w for op, w in enumerate(widths) if holds[op] and arrays.moves[op, place])
+    extent = flat.task.nest.extents[place]
+    rooms = arrays["rooms"][: arrays["room_count"]]
+    for bits, *holds in rooms:
+        widths = [arrays["scalars"][k.PARTIAL] if op == 2 else arrays["element"][k.BITS, op] for op in range(3)]
+        fixed = sum(w for op, w in enumerate(widths) if holds[op] and not arrays["moves"][op, place])
+        grows = sum(w for op, w in enumerate(widths) if holds[op] and arrays["moves"][op, place])
         if fixed + grows > bits:
             return 0
         if grows:
             extent = min(extent, int((bits - fixed) // grows))
-    return extent if len(arrays.rooms) else 1
+    return extent if len(rooms) else 1
 
 
 def _outcome(state: _State, bound: float, proven: bool) -> Outcome:
