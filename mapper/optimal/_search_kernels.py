@@ -20,6 +20,7 @@ from mapper.optimal._kernels import (
     LIMITED,
     OVER_TILE,
     TILE,
+    TIMED,
     VISITS,
     array_costs,
     combine,
@@ -143,6 +144,8 @@ def search_tiles(p, order, rows, options, known, mode, best, choice, optimum, bu
             tiles[d, TILE] = min(tiles[d, TILE], options[d, k, TILE])
         tiles[d, OVER_TILE], tiles[d, COPIES_ONCE] = options[d, 0, OVER_TILE], rows[d, COPIES]
     start = tiles.copy()
+    # More visits never cost less, but for the first tiles and for runs of a DRAM; and an array may like some tiles best.
+    rising = p.kind != 1 and p.dram[TIMED] == 0.0
     nodes, depth = 0, 0
     at[0] = 0
     while depth >= 0:
@@ -161,6 +164,13 @@ def search_tiles(p, order, rows, options, known, mode, best, choice, optimum, bu
             evaluate(p, rows, tiles, mode, not last, scratch, value)
             keys(order, value, key)
             good = less(key, best)
+            if not good and rising and (not last or mode[0] != mode[2]):
+                scratch[1][2] = 0.0
+                combine(p, scratch[0], scratch[1], value)
+                keys(order, value, key)
+                if not less(key, best):
+                    at[depth] = known[d]
+                    continue
         if good and not last:
             depth += 1
             at[depth] = 0
@@ -258,8 +268,44 @@ def root_bound(p, order, ideal, stay, least, scratch):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def tighten(p, table, first, many, ideals, first_open, sequence, rows, room):
+    """Rows that no option beats for the dimensions still open, given what the others leave of the lanes' memories.
+
+    Options are sorted by lane tile, ``ideals`` holds the best of each option and all before it. ``room`` receives how
+    many options of each dimension fit; False if a dimension has none.
+    """
+    for depth in range(first_open, p.dims):
+        rows[sequence[depth], LANE] = 1.0
+    for depth in range(first_open, p.dims):
+        d = sequence[depth]
+        low, high = 0, many[d]
+        while low < high:
+            middle = (low + high) // 2
+            rows[d, LANE] = table[first[d] + middle, LANE]
+            if fits_lanes(p, rows):
+                low = middle + 1
+            else:
+                high = middle
+        rows[d, LANE] = 1.0
+        room[d] = low
+        if low == 0:
+            return False
+        for column in range(9):
+            rows[d, column] = ideals[first[d] + low - 1, column]
+    return True
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def node_bound(p, order, rows, mode, bottom, array, value, key):
+    """The least key of any completion of a node."""
+    array_costs(p, rows, ideal_tiles(p, rows), mode, True, array)
+    floor_value(p, array, bottom, value)
+    keys(order, value, key)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def search_array(
-    p, order, table, first, many, ideal, stay, least, limit, options, known, best, choice, optimum, budget, scratch
+    p, order, table, first, many, ideals, stay, least, limit, options, known, best, choice, optimum, budget, scratch
 ):
     """Depth first over the array options of one assignment of lanes, with one operand staying; the nodes visited.
 
@@ -267,7 +313,7 @@ def search_array(
         p: the problem.
         order: number of the objective.
         table, first, many: array options of all dimensions, where those of each begin, and how many there are.
-        ideal: per dimension a row that no option beats.
+        ideals: for every option a row that neither it nor one before it beats.
         stay: the operand whose loops run innermost over array tiles.
         least: lower bounds of the outer traffic per order of the outer loops: seconds, joules, bytes.
         limit: nodes whose bound is above are left for later.
@@ -277,32 +323,37 @@ def search_array(
         scratch: room for costs.
     """
     dims = p.dims
-    rows, at, value, key = ideal.copy(), np.zeros(dims, np.int64), np.empty(3), np.empty(3)
+    at, value, key = np.zeros(dims, np.int64), np.empty(3), np.empty(3)
     mode = np.array([stay, -1, stay, -1])
     bottom = np.array([least[:, 0].min(), least[:, 1].min(), least[:, 2].min()])
-    sequence = np.argsort(-p.extents[:dims], kind="mergesort")
+    sequence = np.argsort(many, kind="mergesort")
+    stack, rooms = np.zeros((dims + 1, dims, 9)), np.zeros((dims + 1, dims), np.int64)
     nodes, depth = 0, 0
+    if not tighten(p, table, first, many, ideals, 0, sequence, stack[0], rooms[0]):
+        return 1
     while depth >= 0:
         d = sequence[depth]
-        if at[depth] >= many[d] or nodes >= budget:
-            rows[d] = ideal[d]
+        if at[depth] >= rooms[depth, d] or nodes >= budget:
             depth -= 1
             if depth >= 0:
                 at[depth] += 1
             continue
+        rows = stack[depth + 1]
+        rows[:] = stack[depth]
         rows[d] = table[first[d] + at[depth]]
         nodes += 1
-        good = fits_lanes(p, rows)
-        if good:
-            array_costs(p, rows, ideal_tiles(p, rows), mode, True, scratch[0])
-            floor_value(p, scratch[0], bottom, value)
-            keys(order, value, key)
-            good = key[0] <= limit and less(key, best)
+        node_bound(p, order, rows, mode, bottom, scratch[0], value, key)
+        good = key[0] <= limit and less(key, best)
         if good and depth < dims - 1:
-            depth += 1
-            at[depth] = 0
-            continue
-        if good:
+            good = tighten(p, table, first, rooms[depth], ideals, depth + 1, sequence, rows, rooms[depth + 1])
+            if good:
+                node_bound(p, order, rows, mode, bottom, scratch[0], value, key)
+                good = key[0] <= limit and less(key, best)
+            if good:
+                depth += 1
+                at[depth] = 0
+                continue
+        elif good:
             nodes += finish(
                 p, order, rows, options, known, stay, least, limit, best, choice, optimum, budget - nodes, scratch
             )

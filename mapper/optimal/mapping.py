@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from hwsim.nest import Nest
 
 from hwsim.schedule import Level, TileLoop
@@ -60,33 +62,33 @@ def loop_order(nest: Nest, stay: int, carried: int = -1) -> tuple[str, ...]:
 
 def assignments(nest: Nest, lanes: Lanes) -> list[Unrolled]:
     """Every way to give lanes to dimensions, but for those that another way gives at least as many everywhere."""
-    full = nest.full
+    rows = _axis(nest, lanes.dims[0], lanes.shape[0])
+    columns = _axis(nest, lanes.dims[1], lanes.shape[1])
     found: dict[tuple[int, ...], Unrolled] = {}
-    rows = _axis(full, lanes.dims[0], lanes.shape[0])
-    columns = _axis(full, lanes.dims[1], lanes.shape[1])
     for down, across in itertools.product(rows, columns):
         one = Unrolled(down, across)
-        most = tuple(min(lanes, full[dim]) for dim, lanes in zip(nest.dims, one.most(nest.dims), strict=True))
+        most = tuple(map(min, one.most(nest.dims), nest.extents))
         found.setdefault(most, one)
-    kept = [
-        most
-        for most in found
-        if not any(other != most and all(a >= b for a, b in zip(other, most, strict=True)) for other in found)
-    ]
-    return [found[most] for most in kept]
+    return [found[most] for most in _undominated(list(found))]
 
 
-def _axis(full: Mapping[str, int], dims: Sequence[str], size: int) -> list[dict[str, int]]:
+def _undominated(vectors: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """The distinct vectors that no other one reaches everywhere."""
+    table = np.array(vectors)
+    reached = (table[np.newaxis, :, :] >= table[:, np.newaxis, :]).all(axis=2)
+    return [vector for vector, count in zip(vectors, reached.sum(axis=1), strict=True) if count == 1]
+
+
+def _axis(nest: Nest, dims: Sequence[str], size: int) -> list[dict[str, int]]:
     """One or two dimensions on one axis; the second gets what the first leaves."""
+    full = nest.full
     if not dims:
         return [{}]
-    alone = [{dim: min(size, full[dim])} for dim in dims]
-    pairs = [
-        {one: share, two: min(size // share, full[two])}
-        for one, two in itertools.combinations(dims, 2)
-        for share in range(1, min(size, full[one]) + 1)
-    ]
-    return [*alone, *pairs]
+    ways = [{dim: min(size, full[dim])} for dim in dims]
+    for one, two in itertools.combinations(dims, 2):
+        ways += [{one: n, two: min(size // n, full[two])} for n in range(1, min(size, full[one]) + 1)]
+    found = {tuple(way.get(dim, 1) for dim in nest.dims): way for way in ways}
+    return [found[lanes] for lanes in _undominated(list(found))]
 
 
 def write_levels(flat: Flat, choice: Choice) -> tuple[Level, ...]:

@@ -26,8 +26,8 @@ from mapper.optimal.problem import Flat
 
 ORDERS: dict[Objective, int] = {"latency": 0, "energy": 1, "edp": 2, "traffic": 3}
 _RISE = (1.0, 1.005, 1.01, 1.02, 1.04, 1.08, 1.15, 1.3, 1.6, 2.0, 3.0, 5.0, 10.0, 100.0, math.inf)
-_SLICE = 2_000_000
-"""Nodes between two looks at the clock."""
+_NODES_PER_SECOND = 1_000_000
+"""A cautious rate, by which a time budget limits the nodes of one call of the compiled search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _search_folds(flat: Flat, space: Folds, objective: Objective, deadline: floa
     options, known = _fold_options(flat, space, pruned)
     finished = True
     for stay in range(3):
-        left = _SLICE * max(1, int(min(1e6, (deadline - time.monotonic()) * 0.5)))
+        left = _budget(deadline)
         mode = np.array([stay, -1, stay, -1])
         nodes = search_tiles(
             arrays, ORDERS[objective], rows, options, known, mode, state.best, state.rows, state.optimum, left,
@@ -107,6 +107,12 @@ def _search_folds(flat: Flat, space: Folds, objective: Objective, deadline: floa
         state.nodes += int(nodes)
         finished = finished and nodes < left
     return _outcome(state, float(state.best[0]) if finished else 0.0, finished)
+
+
+def _budget(deadline: float) -> int:
+    """Nodes that fit before a deadline."""
+    left = deadline - time.monotonic()
+    return 1 << 62 if math.isinf(left) else max(1000, int(left * _NODES_PER_SECOND))
 
 
 def _whole_rows(extents: Any) -> Any:
@@ -158,14 +164,16 @@ def _search_lanes(flat: Flat, space: Lanes, objective: Objective, deadline: floa
                 break
             if time.monotonic() > deadline:
                 return _outcome(state, min(bound, float(state.best[0])), False)
-            before = state.best.copy()
+            before, budget = state.best.copy(), _budget(deadline)
             nodes = search_array(
-                arrays, order, branch.table, branch.first, branch.many, branch.ideal, branch.stay, least, limit,
-                state.options, state.known, state.best, state.rows, state.optimum, _SLICE * 1000, state.scratch,
+                arrays, order, branch.table, branch.first, branch.many, branch.ideals, branch.stay, least, limit,
+                state.options, state.known, state.best, state.rows, state.optimum, budget, state.scratch,
             )  # fmt: skip
             state.nodes += int(nodes)
             if (state.best != before).any():
                 state.unrolled = branch.unrolled
+            if nodes >= budget:
+                return _outcome(state, min(bound, float(state.best[0])), False)
         if state.best[0] <= limit * (1 + 1e-12):
             return _outcome(state, float(state.best[0]), True)
         bound = max(bound, limit)
@@ -186,7 +194,7 @@ def _outer_least(flat: Flat, state: _State) -> Any:
             best, optimum = np.full(3, math.inf), np.full(3, math.inf)
             mode = np.array([stay, -1, stay, -1])
             nodes = search_tiles(
-                arrays, order, rows, state.options, state.known, mode, best, spare, optimum, _SLICE * 1000,
+                arrays, order, rows, state.options, state.known, mode, best, spare, optimum, 1 << 62,
                 state.scratch,
             )  # fmt: skip
             state.nodes += int(nodes)
@@ -204,7 +212,7 @@ class _Branch:
     table: Any
     first: Any
     many: Any
-    ideal: Any
+    ideals: Any
 
 
 def _branches(flat: Flat, space: Lanes, order: int, least: Any, state: _State, pruned: bool) -> list[_Branch]:
@@ -228,22 +236,23 @@ def _branches(flat: Flat, space: Lanes, order: int, least: Any, state: _State, p
         many = np.array([len(table) for table, _ in tables])
         first = np.concatenate(([0], np.cumsum(many)[:-1]))
         table = np.concatenate([table for table, _ in tables])
-        ideal = np.array([ideal for _, ideal in tables])
+        ideals = np.concatenate([ideals for _, ideals in tables])
+        ideal = np.array([ideals[-1] for _, ideals in tables])
         for stay in range(3):
             bound = float(root_bound(arrays, order, ideal, stay, least, state.scratch))
-            branches.append(_Branch(bound, stay, unrolled, table, first, many, ideal))
+            branches.append(_Branch(bound, stay, unrolled, table, first, many, ideals))
     return sorted(branches, key=lambda branch: branch.bound)
 
 
 @lru_cache(maxsize=4096)
 def _table(extent: int, lane: int, lanes: int, limit: float, reduced: bool, pruned: bool) -> tuple[Any, Any]:
-    """Array options of one dimension, most lanes and largest tiles first, and a row that none of them beats."""
+    """Array options of one dimension by lane tile, and per option a row that neither it nor one before it beats."""
     rows = array_rows(float(extent), lane, lanes, limit, reduced, pruned)
-    rows = rows[np.lexsort((-rows[:, k.LANE], rows[:, k.STEPS]))]
-    ideal = rows.min(axis=0)
+    rows = rows[np.lexsort((rows[:, k.STEPS], rows[:, k.LANE]))]
+    ideals = np.minimum.accumulate(rows, axis=0)
     for column in (k.MOST, k.OVER_ARRAY, k.OVER_LANE):
-        ideal[column] = rows[:, column].max()
-    return rows, ideal
+        ideals[:, column] = np.maximum.accumulate(rows[:, column])
+    return rows, ideals
 
 
 def _largest_lane(flat: Flat, place: int) -> int:
