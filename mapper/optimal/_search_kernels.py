@@ -225,7 +225,7 @@ def finish(p, order, rows, options, known, stay, least, limit, best, choice, opt
         array_costs(p, rows, ideal, mode, True, array)
         floor_value(p, array, least[outer_stay], value)
         keys(order, value, key)
-        if key[0] > limit or not less(key, best):
+        if key[0] > limit * (1 + SAME) or not less(key, best):
             continue
         if not ready:
             buffer_options(p, rows, options, known)
@@ -343,12 +343,12 @@ def search_array(
         rows[d] = table[first[d] + at[depth]]
         nodes += 1
         node_bound(p, order, rows, mode, bottom, scratch[0], value, key)
-        good = key[0] <= limit and less(key, best)
+        good = key[0] <= limit * (1 + SAME) and less(key, best)
         if good and depth < dims - 1:
             good = tighten(p, table, first, rooms[depth], ideals, depth + 1, sequence, rows, rooms[depth + 1])
             if good:
                 node_bound(p, order, rows, mode, bottom, scratch[0], value, key)
-                good = key[0] <= limit and less(key, best)
+                good = key[0] <= limit * (1 + SAME) and less(key, best)
             if good:
                 depth += 1
                 at[depth] = 0

@@ -160,7 +160,7 @@ def _search_lanes(flat: Flat, space: Lanes, objective: Objective, deadline: floa
     for rise in _RISE:
         limit = min(floor * rise, float(state.best[0]))
         for branch in branches:
-            if branch.bound > min(limit, float(state.best[0])):
+            if branch.bound > min(limit, float(state.best[0])) * (1 + 1e-9):
                 break
             if time.monotonic() > deadline:
                 return _outcome(state, min(bound, float(state.best[0])), False)
