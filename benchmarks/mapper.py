@@ -9,22 +9,27 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numba import njit
 
-from hwsim.config import load_chip
-from hwsim.machine import Machine, make_machine
-from mapper.base import Found, Goal, Objective, Task, get_mapper, rank
-from mapper.estimate import Estimator, bound_graph
-from mapper.graph import Search, map_with
-from mapper.optimal._search_kernels import evaluate, overlap_limit
-from mapper.optimal._table_kernels import array_row, buffer_row
-from mapper.optimal.problem import Flat, flat_problem
-from workloads.model import Choices
-from workloads.user import open_model
+# This file has the name of a package, which the folder of a script would hide.
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from hwsim.config import load_chip  # noqa: E402
+from hwsim.machine import Machine, make_machine  # noqa: E402
+from mapper.base import Found, Goal, Objective, Task, get_mapper, rank  # noqa: E402
+from mapper.estimate import Estimator, bound_graph  # noqa: E402
+from mapper.graph import Search, map_with  # noqa: E402
+from mapper.optimal._search_kernels import evaluate, overlap_limit  # noqa: E402
+from mapper.optimal._table_kernels import array_row, buffer_row  # noqa: E402
+from mapper.optimal.problem import Flat, flat_problem  # noqa: E402
+from workloads.model import Choices  # noqa: E402
+from workloads.user import open_model  # noqa: E402
 
 LAYERS = (
     ("resnet-50", None, Choices()),
@@ -95,13 +100,17 @@ def print_chip(name: str, objectives: Sequence[Objective], budget: float | None)
     flat = next(one for task in tasks if (one := flat_problem(task, machine)) is not None)
     start = time.process_time()
     solve(tasks[0], machine, Goal(objectives[0], budget))
-    print(f"{name}: first call {time.process_time() - start:.1f} s; {evaluations_per_second(flat) / 1e6:.1f} M evaluations/s")
+    first = time.process_time() - start
+    print(f"{name}: first call {first:.1f} s; {evaluations_per_second(flat) / 1e6:.1f} M evaluations/s")
     for objective in objectives:
         rows = [solve(task, machine, Goal(objective, budget)) for task in tasks]
         times = sorted(1e3 * seconds for seconds, _ in rows)
         proven = sum(found.proof is not None and found.proof.gap == 0 for _, found in rows)
         fast = [get_mapper("fast")(task, machine, Goal(objective)) for task in tasks]
-        ratios = [objective_of(one, objective) / objective_of(found, objective) for one, (_, found) in zip(fast, rows)]
+        ratios = [
+            objective_of(one, objective) / objective_of(found, objective)
+            for one, (_, found) in zip(fast, rows, strict=True)
+        ]
         nodes = statistics.median(found.evaluated for _, found in rows)
         print(
             f"  {objective:8s} {len(tasks):4d} layers {proven:4d} proven {statistics.median(times):9.1f} ms median"

@@ -1,4 +1,4 @@
-"""The cost that mappers minimize, for any legal mapping: plain, slow, the reference of all fast paths. See docs/mapping.md.
+"""The cost that mappers minimize, for any legal mapping: plain and slow, the reference of fast paths (docs/mapping.md).
 
 Latency is a closed form of what the engine plays tile by tile; traffic and energy are exact counts.
 """

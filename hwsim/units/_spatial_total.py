@@ -1,7 +1,7 @@
 """Cycles of a spatial array for all tiles of a mapping together, from static access counts.
 
-This is the closed form that mappers minimize. The engine plays tiles one by one (``_spatial_time.tile_time``); summed over
-equal tiles the two agree up to the ceilings of each tile, and ragged tiles may have other bottlenecks than whole ones.
+This is the closed form that mappers minimize. The engine plays tiles one by one (``_spatial_time.tile_time``); summed
+over equal tiles the two agree up to the ceilings of each tile; ragged tiles may have other bottlenecks than whole ones.
 """
 
 from __future__ import annotations

@@ -35,8 +35,8 @@ from hwsim.units._spatial_options import (
     unrollings,
     write_levels,
 )
-from hwsim.units._spatial_total import Limits, total_cycles
 from hwsim.units._spatial_time import Inner, Wiring, compute_cycles, read_inner, shared_bits, tile_time
+from hwsim.units._spatial_total import Limits, total_cycles
 from hwsim.units.base import Action, Block, Factor, Lanes, Room
 from hwsim.units.registry import unit_kind
 from workloads.graph import Op, Tensor

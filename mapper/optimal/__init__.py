@@ -1,4 +1,4 @@
-"""The optimal mapper: the best loop nest of its whole space, with proof. See docs/mapping.md for space and cost model."""
+"""The optimal mapper: the best loop nest of its whole space, with proof. Space and cost model: docs/mapping.md."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def optimal_mapper(task: Task, machine: Machine, goal: Goal) -> Found:
     Raises:
         InfeasibleError: no mapping is legal.
     """
+    from hwsim.units.base import Folds
     from mapper.optimal.mapping import write_levels
     from mapper.optimal.problem import flat_problem
     from mapper.optimal.search import search, space_size
-    from hwsim.units.base import Folds
 
     flat = flat_problem(task, machine)
     if flat is None:

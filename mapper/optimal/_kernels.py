@@ -7,14 +7,15 @@ weight, output; a dimension's choice is a row of an option table (columns below)
 from __future__ import annotations
 
 import math
+
 import numpy as np
 from numba import njit
 
 LANE, ARRAY, STEPS, TRIPS, PIECES, COPIES, MOST, OVER_ARRAY, OVER_LANE = range(9)
-"""Columns of an array option: extents of one lane and of all lanes, steps in time, array tiles, lane tiles, lanes of the
-first array tile (least, most), and what windows share within array tiles and within lane tiles."""
+"""Columns of an array option: extents of one lane and of all lanes, steps in time, array tiles, lane tiles, lanes of
+the first array tile (least, most), and what windows share within array tiles and within lane tiles."""
 TILE, VISITS, OVER_TILE, COPIES_ONCE = range(4)
-"""Columns of a buffer option: extent, number of tiles, what windows share within them, lanes of their first array tiles."""
+"""Columns of a buffer option: extent, number of tiles, what windows share within them, lanes of first array tiles."""
 
 
 MOST_DIMS, MOST_AXES, MOST_SPLITS, MOST_ROOMS = 10, 24, 64, 4
@@ -38,19 +39,19 @@ PROBLEM = np.dtype([
     ("folds", np.float64, (3, 2)),
     ("rooms", np.float64, (MOST_ROOMS, 4)),
 ])  # fmt: skip
-"""One contraction on one array, as a record of numbers and small arrays, of which the first entries are used.
+"""One contraction on one array, as a record of numbers and small arrays of which the first entries are used.
 
-extents: of the dimensions; moves: 1 where a dimension moves an operand; axes: (operand, dimension, second dimension of a
-window or -1) in the order in which they lie in memory; limits: per axis and side, how much of a tile's extent does not
+extents: of the dimensions; moves: 1 where a dimension moves an operand; axes: (operand, dimension, second dimension of
+a window or -1) in the order in which they lie in memory; limits: per axis and side, how much of a tile's extent does not
 overlap, see ``hwsim.nest.span``; flags, element, energy: per operand, see below; words: per operand, words per cycle of
-its network, 0 for unlimited; places: elements of every operand; scalars, dram, systolic: see below; splits: ways to share
-batch, M and N among copies of a systolic array; classes: batch, m, n or k; folds: per operand, the class that folds it
+its network, 0 for unlimited; places: elements of every operand; scalars, dram, systolic: see below; splits: ways to
+share batch, M and N among copies of a systolic array; classes: batch, m, n or k; folds: per operand, the class that folds it
 on a systolic array (or -1) and the size of a fold; rooms: per lane memory its bits, and whether it holds each operand;
 kind: 0 for a spatial array, 1 for a systolic one, 2 for the outer memory alone.
 """
 
 HELD, FED, RESIDENT, EXPOSED, AHEAD = range(5)
-"""Rows of ``flags``: lanes hold it, the shared memory holds it, no outer traffic, delivery stops the array, fetched ahead."""
+"""Rows of ``flags``: lanes hold it, the shared memory does, no outer traffic, its delivery stops the array, fetched ahead."""
 BITS, STORED = range(2)
 """Rows of ``element``: width, size in the outer memory relative to plain."""
 LANE_READ, LANE_WRITE = range(2)
@@ -230,7 +231,7 @@ def outer_costs(p, tiles, stay, optimist, out):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def window_volume(p, op, rows, tiles, lanes, kept, kept_whole):
-    """Positions of an operand summed over all deliveries; windows along ``kept`` are carried on (in tiles or wholly)."""
+    """Positions of an operand over all deliveries; windows along ``kept`` are carried on (in tiles or wholly)."""
     volume = 1.0
     for a in range(p.axis_count):
         if p.axes[a, 0] != op:

@@ -1,4 +1,4 @@
-"""Compiled branch and bound: array options first, then buffer tiles, every node bounded from below. See docs/mapping.md."""
+"""Compiled branch and bound: array options, then buffer tiles, every node bounded from below. See docs/mapping.md."""
 
 from __future__ import annotations
 
@@ -133,18 +133,26 @@ def evaluate(p, rows, tiles, mode, optimist, scratch, value):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def search_tiles(p, order, rows, options, known, mode, best, choice, optimum, budget, scratch):
-    """Depth first over buffer tiles; improves ``best`` and what reaches it; returns the nodes visited."""
-    dims = p.dims
-    tiles, at, value, key = np.empty((dims, 4)), np.zeros(dims, np.int64), np.empty(3), np.empty(3)
-    sequence = np.argsort(-known[:dims].astype(np.float64), kind="mergesort")
-    for d in range(dims):
+def open_tiles(p, rows, options, known):
+    """For dimensions still open: one visit, and the smallest tile for what has to fit."""
+    tiles = np.empty((p.dims, 4))
+    for d in range(p.dims):
         tiles[d, TILE], tiles[d, VISITS] = min(rows[d, ARRAY], p.extents[d]), 1.0
         for k in range(known[d]):
             tiles[d, TILE] = min(tiles[d, TILE], options[d, k, TILE])
         tiles[d, OVER_TILE], tiles[d, COPIES_ONCE] = options[d, 0, OVER_TILE], rows[d, COPIES]
-    start = tiles.copy()
-    # More visits never cost less, but for the first tiles and for runs of a DRAM; and an array may like some tiles best.
+    return tiles
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def search_tiles(p, order, rows, options, known, mode, best, choice, optimum, budget, scratch):
+    """Depth first over buffer tiles; improves ``best`` and what reaches it; returns the nodes visited."""
+    dims = p.dims
+    at, value, key = np.zeros(dims, np.int64), np.empty(3), np.empty(3)
+    sequence = np.argsort(-known[:dims].astype(np.float64), kind="mergesort")
+    start = open_tiles(p, rows, options, known)
+    tiles = start.copy()
+    # More visits never cost less, but for the first tiles, runs of a DRAM, and an array that likes some tiles best.
     rising = p.kind != 1 and p.dram[TIMED] == 0.0
     nodes, depth = 0, 0
     at[0] = 0
@@ -238,9 +246,7 @@ def finish(p, order, rows, options, known, stay, least, limit, best, choice, opt
             for j in range(others):
                 orders = np.array([stay, inner[i], outer_stay, outer[j]])
                 rest = budget - nodes
-                nodes += search_tiles(
-                    p, order, rows, options, known, orders, best, choice, optimum, rest, scratch
-                )
+                nodes += search_tiles(p, order, rows, options, known, orders, best, choice, optimum, rest, scratch)
     return nodes
 
 

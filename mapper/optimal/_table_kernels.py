@@ -27,7 +27,7 @@ from mapper.optimal._kernels import (
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def array_row(extent, lane, lanes, limit, row):
-    """The array option of one dimension with a lane tile and a number of lanes; ``limit`` is negative if none slides."""
+    """The array option of one dimension with a lane tile and a number of lanes; ``limit`` < 0 without windows."""
     array = lane * lanes
     whole = math.floor(extent / array)
     row[LANE], row[ARRAY] = lane, array
@@ -75,21 +75,28 @@ def buffer_rows(extent, limit, row, options):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _same_or_better(extent, limit, reduced, better, worse, scratch):
-    """Whether the first array option beats the second, or equals it, whatever the other dimensions choose."""
+def _at_least_as_good(limit, reduced, better, worse):
+    """Whether no number of the first array option is worse than that of the second, buffer tiles aside."""
     if better[ARRAY] > worse[ARRAY] or better[LANE] > worse[LANE]:
         return False
     if better[STEPS] > worse[STEPS] or better[TRIPS] > worse[TRIPS] or better[PIECES] > worse[PIECES]:
         return False
     if better[COPIES] > worse[COPIES] or (reduced and better[COPIES] != worse[COPIES]):
         return False
-    if limit >= 0:
-        if better[OVER_ARRAY] < worse[OVER_ARRAY] or better[OVER_LANE] < worse[OVER_LANE]:
-            return False
-        if worse[ARRAY] == worse[LANE] and better[ARRAY] != better[LANE]:
-            return False
-        if limit > 1 and better[ARRAY] != worse[ARRAY]:
-            return False
+    if limit < 0:
+        return True
+    if better[OVER_ARRAY] < worse[OVER_ARRAY] or better[OVER_LANE] < worse[OVER_LANE]:
+        return False
+    if worse[ARRAY] == worse[LANE] and better[ARRAY] != better[LANE]:
+        return False
+    return limit <= 1 or better[ARRAY] == worse[ARRAY]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _same_or_better(extent, limit, reduced, better, worse, scratch):
+    """Whether the first array option beats the second, or equals it, whatever the other dimensions choose."""
+    if not _at_least_as_good(limit, reduced, better, worse):
+        return False
     trips, visits = worse[TRIPS], 1.0
     while True:
         least = math.ceil(trips / visits)
@@ -106,7 +113,7 @@ def _same_or_better(extent, limit, reduced, better, worse, scratch):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def array_rows(extent, most_lane, most_lanes, limit, reduced, pruned):
-    """All array options of one dimension, those that others beat left out if ``pruned``."""
+    """All array options of one dimension; if ``pruned``, without those that others beat."""
     count = 0
     size = 4096
     rows = np.empty((size, 9))
@@ -142,7 +149,11 @@ def _front(extent, limit, reduced, rows):
     scratch = np.empty((2, 4))
     for one in range(len(rows)):
         for other in range(len(rows)):
-            if other != one and keep[other] and _same_or_better(extent, limit, reduced, rows[other], rows[one], scratch):
+            if (
+                other != one
+                and keep[other]
+                and _same_or_better(extent, limit, reduced, rows[other], rows[one], scratch)
+            ):
                 keep[one] = False
                 break
     return rows[keep]

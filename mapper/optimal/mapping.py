@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwsim.nest import Nest
-
 from hwsim.schedule import Level, TileLoop
 from hwsim.units.base import Folds, Lanes
 from mapper.optimal.problem import Flat
@@ -46,7 +45,7 @@ class Choice:
 
 
 def loop_order(nest: Nest, stay: int, carried: int = -1) -> tuple[str, ...]:
-    """An order of loops: those that do not move one operand innermost, ``carried`` the innermost that moves the input."""
+    """An order of loops: innermost those that do not move one operand; ``carried`` is the last that moves the input."""
     idle = [[dim for dim in nest.dims if dim not in operand.dims()] for operand in nest.operands]
     still = {dim for dims in idle for dim in dims}
     first = [dim for dim in nest.dims if dim not in still]
@@ -114,9 +113,7 @@ def write_levels(flat: Flat, choice: Choice) -> tuple[Level, ...]:
 
 
 def _shared_loops(nest: Nest, choice: Choice, order: Sequence[str]) -> tuple[TileLoop, ...]:
-    tile, array, lane = (
-        dict(zip(nest.dims, sizes, strict=True)) for sizes in (choice.tile, choice.array, choice.lane)
-    )
+    tile, array, lane = (dict(zip(nest.dims, sizes, strict=True)) for sizes in (choice.tile, choice.array, choice.lane))
     loops = [TileLoop(dim, array[dim]) for dim in order if array[dim] < tile[dim]]
     rows: list[TileLoop] = []
     columns: list[TileLoop] = []
@@ -128,5 +125,3 @@ def _shared_loops(nest: Nest, choice: Choice, order: Sequence[str]) -> tuple[Til
         if across > 1:
             columns.append(TileLoop(dim, lane[dim], "columns"))
     return (*loops, *rows, *columns)
-
-

@@ -42,7 +42,7 @@ class Flat:
 
 
 def flat_problem(task: Task, machine: Machine) -> Flat | None:
-    """The arrays of a task, or None where the compiled cost model does not cover it; ``mapper.optimal`` lists the cases."""
+    """The arrays of a task, or None where the compiled cost does not cover it; docs/mapping.md lists the cases."""
     unit = task.unit
     space = unit.search_space(task.nest) if isinstance(unit, Searchable) else None
     if space is None or (isinstance(space, Folds) and len(space.splits) > k.MOST_SPLITS):
@@ -58,14 +58,27 @@ def _covered(task: Task, machine: Machine, space: Lanes | Folds) -> bool:
     moved = [operand.dims() for operand in nest.operands]
     plain = all(sum(dim in dims for dims in moved) >= 2 for dim in nest.dims)
     windows = [axis for operand in nest.operands for axis in operand.axes if len(axis) > 1]
-    slides = all(len(axis) == 2 for axis in windows) and len({d for axis in windows for d, _ in axis}) == 2 * len(windows)
+    slides = all(len(axis) == 2 for axis in windows) and len({d for axis in windows for d, _ in axis}) == 2 * len(
+        windows
+    )
     inputs = all(len(axis) == 1 for operand in nest.operands[1:] for axis in operand.axes)
     bypass = set(OPERANDS) - set(machine.chip.memories[path[-1 - len(lanes)]].operands)
     opened = machine.drams.get(path[0])
     rows = bool(bypass) and opened is not None and bool(opened.activation_joules)
     inside = not bypass & task.resident
-    small = len(nest.dims) <= k.MOST_DIMS and len(lanes) <= k.MOST_ROOMS and sum(len(o.axes) for o in nest.operands) <= 24
-    return small and bool(nest.dims) and len(path) == 2 + len(lanes) and plain and inside and slides and inputs and not rows
+    small = (
+        len(nest.dims) <= k.MOST_DIMS and len(lanes) <= k.MOST_ROOMS and sum(len(o.axes) for o in nest.operands) <= 24
+    )
+    return (
+        small
+        and bool(nest.dims)
+        and len(path) == 2 + len(lanes)
+        and plain
+        and inside
+        and slides
+        and inputs
+        and not rows
+    )
 
 
 def _axes(nest: Nest) -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""Branch and bound by rising limits: what a bound allows is explored, then the limit rises until it meets the best found.
+"""Branch and bound by rising limits: what a bound allows is explored, and the limit rises to the best found.
 
 When a pass ends with the best found at or below its limit, nothing better exists. A search that runs out of time knows
 that nothing below the last finished limit exists.

@@ -1,4 +1,4 @@
-"""Small chips of every kind that the optimal mapper covers, and random small problems, for tests against brute force."""
+"""Small chips of every kind that the optimal mapper covers, and random small operators, for tests by brute force."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from workloads.inline import InlineError, parse_inline
 _HEAD = "title: tiny\ntechnology: {node: 28 nm}\nclock: core\nclocks: {core: 1 GHz}\nmemories:\n"
 _DRAM = "  dram: {kind: dram, size: 1 GiB, bandwidth: 4 GB/s, latency: 50 ns}\n"
 _TIMED = "  dram: {kind: dram, size: 1 GiB, bandwidth: 19.2 GB/s, timing: {standard: ddr4, channels: 1}}\n"
-_SYSTOLIC = "  array: {kind: systolic_array, clock: core, path: [dram, sram], rows: 4, columns: 4, rates: {16: 1}, %s}\n"
+_SYSTOLIC = (
+    "  array: {kind: systolic_array, clock: core, path: [dram, sram], rows: 4, columns: 4, rates: {16: 1}, %s}\n"
+)
 _SPATIAL = (
     "  array: {kind: spatial_array, clock: core, path: [%s], rows: 3, columns: 2, rates: {16: 1},"
     " axes: {rows: [r, c, k, p], columns: [p, k]}, %s}\n"

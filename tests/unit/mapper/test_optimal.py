@@ -1,4 +1,4 @@
-"""The optimal mapper against brute force by the plain cost, over every tile size, every lane count and every loop order."""
+"""The optimal mapper against brute force by the plain cost: every tile size, every lane count, every loop order."""
 
 from __future__ import annotations
 
@@ -66,9 +66,8 @@ def _mappings(flat: Flat, machine: Machine) -> Iterator[tuple[Level, ...]]:
             named = dict(zip(nest.dims, lane, strict=True))
             if isinstance(space, Lanes) and any(_lane_bits(flat, r.operands, named) > r.bits for r in space.rooms):
                 continue
-            if float(held_bytes(flat.task, machine, dict(zip(nest.dims, tile, strict=True)))) <= flat.task.capacity_bytes:
-
-
+            held = float(held_bytes(flat.task, machine, dict(zip(nest.dims, tile, strict=True))))
+            if held <= flat.task.capacity_bytes:
                 choice = Choice(lane, array, tile, (0, -1, 0, -1), unrolled or Unrolled({}, {}))
                 yield from _in_every_order(write_levels(flat, choice))
 
