@@ -32,14 +32,15 @@ def optimal_mapper(task: Task, machine: Machine, goal: Goal) -> Found:
     deadline = math.inf if goal.budget_seconds is None else time.monotonic() + goal.budget_seconds
     outcome = search(flat, goal.objective, deadline)
     space = space_size(task.nest, 1 if isinstance(flat.space, Folds) else 3)
-    if outcome.choice is None:
-        if outcome.proven:
-            raise infeasible(task, machine)
-        found = fast_mapper(task, machine, goal)
-        levels = found.levels
-    else:
-        levels = write_levels(flat, outcome.choice)
-    cost = evaluate(task, machine, levels)
+    if outcome.choice is None and outcome.proven:
+        raise infeasible(task, machine)
+    candidates = [] if outcome.choice is None else [write_levels(flat, outcome.choice)]
+    if not outcome.proven:
+        candidates.append(fast_mapper(task, machine, goal).levels)
+    costs = [(levels, evaluate(task, machine, levels)) for levels in candidates]
+    levels, cost = min(
+        costs, key=lambda one: rank(goal.objective, one[1].seconds, one[1].energy_joules, one[1].outer_bytes)
+    )
     value = rank(goal.objective, cost.seconds, cost.energy_joules, cost.outer_bytes)[0]
     bound = value if outcome.proven else min(value, outcome.bound)
     proof = Proof(space, bound, (value - bound) / value if value else 0.0)

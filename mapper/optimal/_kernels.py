@@ -41,17 +41,17 @@ PROBLEM = np.dtype([
 ])  # fmt: skip
 """One contraction on one array, as a record of numbers and small arrays of which the first entries are used.
 
-extents: of the dimensions; moves: 1 where a dimension moves an operand; axes: (operand, dimension, second dimension of
-a window or -1) in the order in which they lie in memory; limits: per axis and side, how much of a tile's extent does not
+extents: of the dimensions; moves: 1 where one moves an operand; axes: (operand, dimension, second dimension of
+a window or -1) in the order in which they lie in memory; limits: per axis and side, how much of a tile does not
 overlap, see ``hwsim.nest.span``; flags, element, energy: per operand, see below; words: per operand, words per cycle of
 its network, 0 for unlimited; places: elements of every operand; scalars, dram, systolic: see below; splits: ways to
-share batch, M and N among copies of a systolic array; classes: batch, m, n or k; folds: per operand, the class that folds it
-on a systolic array (or -1) and the size of a fold; rooms: per lane memory its bits, and whether it holds each operand;
+share batch, M and N among copies of a systolic array; classes: batch, m, n or k; folds: per operand, its class of folds
+on a systolic array (or -1) and their size; rooms: per lane memory its bits, and whether it holds each operand;
 kind: 0 for a spatial array, 1 for a systolic one, 2 for the outer memory alone.
 """
 
 HELD, FED, RESIDENT, EXPOSED, AHEAD = range(5)
-"""Rows of ``flags``: lanes hold it, the shared memory does, no outer traffic, its delivery stops the array, fetched ahead."""
+"""Rows of ``flags``: lanes hold it, shared memory does, no outer traffic, delivery stops the array, fetched ahead."""
 BITS, STORED = range(2)
 """Rows of ``element``: width, size in the outer memory relative to plain."""
 LANE_READ, LANE_WRITE = range(2)
