@@ -125,7 +125,7 @@ def _contraction_work(machine: Machine, unit: ArrayUnit, op: Op, step: Step, ten
     if step.sums and pad is not None:
         again = touched_bytes(op, op.writes[0], tensors[step.sums])
         traffic[pad] = _plus(traffic.get(pad, (0.0, 0.0)), (again, 0.0))
-    moved = _outer_bytes(nest, rows, outer)
+    moved = moved_bytes(nest, rows, outer)
     first, held = footprint(machine, unit.name, nest, levels, tiling)
     return Work(
         nodes=contraction(tiling, place),
@@ -133,7 +133,7 @@ def _contraction_work(machine: Machine, unit: ArrayUnit, op: Op, step: Step, ten
         actions=(
             *unit.actions(nest, counted),
             *_memory_actions(machine, traffic),
-            *_row_actions(machine, outer, nest, moved, tiling),
+            *row_actions(machine, outer, nest, moved, tile_extents(nest, (Level(outer, loops),), 1)),
         ),
         macs=nest.active_points,
         peak=unit.peak_operations(op, tensors),
@@ -155,7 +155,7 @@ def _busy_ticks(tiling: Tiling) -> int:
     return total
 
 
-def _outer_bytes(nest: Nest, rows: Sequence[Traffic], outer: str) -> dict[Operand, float]:
+def moved_bytes(nest: Nest, rows: Sequence[Traffic], outer: str) -> dict[Operand, float]:
     """Bytes of every operand that cross the outer memory, in both directions together."""
     moved: dict[Operand, float] = {}
     for row in rows:
@@ -165,14 +165,13 @@ def _outer_bytes(nest: Nest, rows: Sequence[Traffic], outer: str) -> dict[Operan
     return moved
 
 
-def _row_actions(
-    machine: Machine, outer: str, nest: Nest, moved: Mapping[Operand, float], tiling: Tiling
+def row_actions(
+    machine: Machine, outer: str, nest: Nest, moved: Mapping[Operand, float], tile: Mapping[str, int]
 ) -> tuple[Action, ...]:
     """Rows of a DRAM that are opened beyond one per row of bytes, which is in the energy of the bits already."""
     dram = machine.drams.get(outer)
     if dram is None:
         return ()
-    tile = tile_extents(nest, (Level(outer, tiling.loops),), 1)
     extra = 0.0
     for role, size in moved.items():
         operand = nest.operand(role)

@@ -79,7 +79,16 @@ def estimator_for(
         advise: whether what does not fit is tried on changed chips; a sweep over chips has no use for that.
     """
     machine = make_machine(chip)
-    search = Search(machine, choices.mapper, choices.goal, say=say, advise=advise)
+    search = Search(
+        machine,
+        choices.mapper,
+        choices.goal,
+        placement=choices.placement,
+        residency=choices.residency,
+        fusion=choices.fusion,
+        say=say,
+        advise=advise,
+    )
     if choices.cached and choices.mapper != FAST.mapper:
         from mapper.cache import open_cache
 

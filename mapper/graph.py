@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from hwsim.chip import Chip
 from hwsim.machine import Machine, make_machine
@@ -18,8 +18,19 @@ from hwsim.schedule import Mapping as OpMapping
 from hwsim.schedule import Placement, Schedule, Step
 from hwsim.units.base import ArrayUnit
 from hwsim.work import chunk_of, nest_for, operand_tensors
-from mapper.base import CannotMapError, Found, Goal, InfeasibleError, Objective, Store, Task, get_mapper
-from mapper.placement.problem import Rule
+from mapper.base import (
+    CannotMapError,
+    Found,
+    Fusion,
+    Goal,
+    InfeasibleError,
+    Objective,
+    Residency,
+    Rule,
+    Store,
+    Task,
+    get_mapper,
+)
 from mapper.quality import note, state
 from mapper.residency import Piece, plan
 from mapper.streams import better_stream, stream_mapping
@@ -33,10 +44,6 @@ CAPACITY_STEPS = 16
 """Free scratchpad is rounded down to this many steps, so that equal operators with nearly equal room share a search."""
 TRIAL_SECONDS = 0.2
 """Longest search for a contraction when only its feasibility is asked for."""
-
-
-Residency: TypeAlias = Literal["first-fit", "optimal"]
-Fusion: TypeAlias = Literal["auto", "off"]
 
 
 class NoUnitError(CannotMapError):
@@ -156,7 +163,11 @@ def _mapped(search: Search, graph: OperatorGraph, only: str = "") -> Schedule:
         return _kept_on_chip(search, graph, pieces)
 
     costs, objective = placement_costs(search, graph), search.goal.objective
-    return better_placed(graph, pieces, costs, schedule, objective, search.placement, placed)
+    return better_placed(graph, pieces, costs, schedule, objective, search.placement, placed, _side_by_side)
+
+
+def _side_by_side(schedule: Schedule) -> Schedule:
+    return replace(schedule, concurrent=True)
 
 
 def _fused(search: Search, graph: OperatorGraph, schedule: Schedule) -> Schedule:
