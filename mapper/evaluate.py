@@ -104,7 +104,7 @@ def transfer_seconds(task: Task, machine: Machine, levels: Sequence[Level]) -> d
     stored = machine.stored(task.unit.name, nest)
     program = without_resident((levels[0], Level("tiles")), levels[0].memory, task.resident)
     rows = [row for row in access_counts(nest, program) if row.inner == "tiles"]
-    moved = {role: 0.0 for role in OPERANDS if role not in task.resident}
+    moved: dict[Operand, float] = {role: 0.0 for role in OPERANDS if role not in task.resident}
     for row in rows:
         moved[row.operand] += sum(memory_traffic(nest, (row,), row.outer, stored)[row.outer])
     return {role: size * _pace(task, machine, role, levels) for role, size in moved.items()}
