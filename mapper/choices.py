@@ -50,7 +50,7 @@ class MappingChoices:
         jobs: for the optimal mapper, processor cores.
         cached: whether results of earlier runs are used and new ones kept (see ``mapper.cache``).
         residency: how tensors stay on chip between operators: first-fit, or optimal (``mapper.scratchpad``).
-        placement: how operators find their units where several run them: peak, heft, ilp or auto (``mapper.placement``).
+        placement: how operators find their units where several do: peak, heft, ilp or auto (``mapper.placement``).
         fusion: whether groups of operators run chunk by chunk where that helps: off or auto (``mapper.fusion``).
 
     Raises:
