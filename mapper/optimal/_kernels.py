@@ -1,3 +1,4 @@
+# pyright: basic
 """Compiled cost of one mapping: products over the dimensions of a few numbers each. See docs/mapping.md.
 
 ``mapper.cost.evaluate`` is the plain reference; tests compare the two on random mappings. Operands are numbered input,

@@ -1,3 +1,4 @@
+# pyright: basic
 """Compiled branch and bound: array options, then buffer tiles, every node bounded from below. See docs/mapping.md."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# pyright: basic
 """Compiled work of a systolic array on all buffer tiles together; ``mapper.cost`` is the plain reference."""
 
 from __future__ import annotations

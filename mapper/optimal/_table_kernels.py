@@ -1,3 +1,4 @@
+# pyright: basic
 """Compiled tables of array options and buffer tiles per dimension, without those that another option beats."""
 
 from __future__ import annotations
