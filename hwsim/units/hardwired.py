@@ -28,6 +28,7 @@ from hwsim.chip import Chip, Count, Part, UnitSpec
 from hwsim.collectives import Collective, Exchange, Topology, exchange
 from hwsim.nest import is_contraction
 from hwsim.quantity import BytesPerSecond, Seconds, SquareMetres, Watts, show
+from hwsim.units._embedding import Embedding, variant
 from hwsim.units._gpu_stream import touched_bytes
 from hwsim.units.base import Action, Block, Kernel
 from hwsim.units.registry import unit_kind
@@ -110,6 +111,8 @@ class HardwiredSpec(UnitSpec):
         link_bandwidth: of a link between two chips, each way.
         link_latency: of one step of a collective.
         message_bits: width of an element on a link.
+        embedding: how weights are held. All other numbers are those of the array in metal; for ``cell`` and ``sram``
+            area, power and cycles of the array are scaled by data/embedding.yaml.
         weight_bits: width of a weight in metal; operands that are wider cannot be hardwired.
         weight_area: silicon per weight, multiplier and share of its adder tree included.
         initiation: cycles between two tokens that enter a matrix.
@@ -126,6 +129,7 @@ class HardwiredSpec(UnitSpec):
     link_bandwidth: BytesPerSecond
     link_latency: Seconds
     message_bits: Count = 16
+    embedding: Embedding = "metal"
     weight_bits: Count = 4
     weight_area: SquareMetres
     initiation: Cycles
@@ -141,6 +145,22 @@ class HardwiredSpec(UnitSpec):
         if "array" not in self.blocks or self.blocks["array"].area is None:
             raise ValueError("blocks.array: its area is missing; it says how many weights a chip holds")
         return self
+
+
+def embedded(spec: HardwiredSpec) -> HardwiredSpec:
+    """The specification with area, power and cycles of its array as its embedding needs them."""
+    chosen = variant(spec.embedding)
+    array = spec.blocks["array"]
+    assert array.area is not None, "the chip file states the area of the array"
+    grown = BlockSpec.model_construct(area=array.area * chosen.density, power=array.power * chosen.density)
+    return spec.model_copy(
+        update={
+            "weight_area": spec.weight_area * chosen.density,
+            "initiation": spec.initiation * chosen.initiation,
+            "depth": spec.depth * chosen.depth,
+            "blocks": {**spec.blocks, "array": grown},
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +184,7 @@ class Hardwired:
 
     def __init__(self, name: str, spec: HardwiredSpec, chip: Chip) -> None:
         self.name = name
-        self.spec = spec
+        self.spec = embedded(spec)
         self._chip = chip
         self._hertz = chip.clocks[spec.clock]
 
