@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("chips", nargs=-1, required=True, metavar="CHIP[:SYSTEMS]...")
-@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change all chips: cost.owning.overhead=1.2.")
+@click.option(
+    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change all chips: cost.owning.overhead=1.2."
+)
 @click.option("--years", type=click.FloatRange(0, 100, min_open=True), default=3.0, show_default=True, help="Of work.")
 @click.option(
     "--respins", type=click.IntRange(0, 1000), default=0, show_default=True,

@@ -112,7 +112,9 @@ def _of_product(op: Op, graph: OperatorGraph, links: _Links) -> Cut:
 
 def _before(targets: tuple[tuple[Op, str, bool], ...], op: Op, links: _Links) -> Cut:
     """The place of a product by what its results reach."""
-    attended = [name for target, name, _ in targets if target.kind in ATTENTION_KINDS and target.reads[0].tensor == name]
+    attended = [
+        name for target, name, _ in targets if target.kind in ATTENTION_KINDS and target.reads[0].tensor == name
+    ]
     if attended:
         return Cut.QUERY
     if any(target.kind in ATTENTION_KINDS or target.kind == "kv_append" for target, _, _ in targets):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from hwsim.yaml_text import read_yaml
 
@@ -41,8 +41,18 @@ class Variant:
 
 
 @cache
+def _data() -> dict[str, Any]:
+    return read_yaml(_FILE.read_text(encoding="utf-8"), _FILE.name).data
+
+
+def joules_per_active_weight() -> float:
+    """Energy of a metal-embedded weight that a token passes."""
+    return _data()["energy"]["joules_per_active_weight"]
+
+
+@cache
 def _variants() -> dict[str, Variant]:
-    table = read_yaml(_FILE.read_text(encoding="utf-8"), _FILE.name).data["variants"]
+    table = _data()["variants"]
     rows = (dict(zip(table["columns"], row, strict=True)) for row in table["rows"])
     return {row["name"]: Variant(**row) for row in rows}
 
