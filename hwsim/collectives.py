@@ -26,6 +26,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Collective: TypeAlias = Literal["all_reduce", "reduce", "all_gather", "reduce_scatter", "all_to_all"]
+COLLECTIVES: tuple[Collective, ...] = ("all_reduce", "reduce", "all_gather", "reduce_scatter", "all_to_all")
+"""Also kinds of operators, in the graph of one of several devices."""
 Topology: TypeAlias = Literal["fully_connected", "ring", "tree", "switch"]
 
 

@@ -25,7 +25,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from hwsim.chip import Chip, Count, Part, UnitSpec
-from hwsim.collectives import Collective, Exchange, Topology, exchange
+from hwsim.collectives import COLLECTIVES, Collective, Exchange, Topology, exchange
 from hwsim.nest import is_contraction
 from hwsim.quantity import BytesPerSecond, Seconds, SquareMetres, Watts, show
 from hwsim.units._embedding import Embedding, variant
@@ -204,6 +204,8 @@ class Hardwired:
 
     def refuses(self, op: Op, tensors: Mapping[str, Tensor]) -> str | None:
         """Weights that are wider than the metal holds."""
+        if op.kind in COLLECTIVES:
+            return f"{self.name} is no interconnect"
         for access in op.reads:
             tensor = tensors.get(access.tensor)
             wide = tensor is not None and tensor.role is Role.WEIGHT and len(tensor.shape) > 1
