@@ -16,12 +16,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from hwsim.chip import Chip, UnitSpec
-from hwsim.collectives import COLLECTIVES, Topology, exchange
+from hwsim.collectives import COLLECTIVES, Collective, Topology, exchange
 from hwsim.part import Count, Fraction, Part
 from hwsim.quantity import BytesPerSecond, JoulesPerBit, Seconds
 from hwsim.units.base import Action, Kernel
 from hwsim.units.registry import unit_kind
 from workloads.graph import Op, Tensor, number
+
+_KINDS: Mapping[str, Collective] = {kind: kind for kind in COLLECTIVES}
 
 
 class Protocol(Part):
@@ -80,8 +82,7 @@ class Interconnect:
     def _exchange(self, op: Op, tensors: Mapping[str, Tensor]) -> tuple[float, int]:
         """Bytes on the busiest link, and steps."""
         vector = _size(op, "size") * tensors[op.writes[0].tensor].bits / 8
-        kind = next(one for one in COLLECTIVES if one == op.kind)
-        found = exchange(kind, self.spec.topology, _size(op, "devices"), vector)
+        found = exchange(_KINDS[op.kind], self.spec.topology, _size(op, "devices"), vector)
         return found.link_bytes, found.steps
 
     def kernel(self, op: Op, tensors: Mapping[str, Tensor]) -> Kernel:
