@@ -148,7 +148,8 @@ _WORKLOAD = (
                  help="How tokens spread over experts."),
     click.option("--fold-batchnorms/--keep-batchnorms", "fold", default=True, show_default=True,
                  help="Whether batch norms become part of the convolutions before them."),
-    click.option("--parallel", metavar="HOW=N,...", help="Over devices: tensor=8 or expert=8; the report is of one."),
+    click.option("--parallel", metavar="HOW=N,...",
+                 help="Over devices: tensor=, expert= or pipeline=N; the report is of one."),
 )  # fmt: skip
 _MAPPING = (
     word_option("--mapper", mapper_names(), "How mappings are found; optimal proves that of every contraction."),

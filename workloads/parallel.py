@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from workloads.errors import did_you_mean
 from workloads.graph import OperatorGraph
 from workloads.shard import ShardError, shard_experts, shard_tensor
+from workloads.stages import last_stage
 
 MOST_DEVICES = 4096
-WAYS = ("tensor", "expert")
+WAYS = ("tensor", "expert", "pipeline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,12 @@ class Parallel:
 
     tensor: int = 1
     expert: int = 1
+    pipeline: int = 1
 
     @property
     def devices(self) -> int:
         """All devices together."""
-        return self.tensor * self.expert
+        return self.tensor * self.expert * self.pipeline
 
 
 ALONE = Parallel()
@@ -42,7 +44,7 @@ def parse_parallel(text: str | None) -> Parallel:
     for part in () if text is None else text.split(","):
         way, _, count = part.partition("=")
         if way not in WAYS:
-            raise ShardError(f"--parallel {part}: expected tensor=N or expert=N{did_you_mean(way, WAYS)}")
+            raise ShardError(f"--parallel {part}: expected tensor=N, expert=N or pipeline=N{did_you_mean(way, WAYS)}")
         if not count.isdigit() or not 1 <= int(count) <= MOST_DEVICES:
             raise ShardError(f"--parallel {part}: expected a whole number of devices from 1 to {MOST_DEVICES:,}")
         found[way] = int(count)
@@ -53,16 +55,19 @@ def parse_parallel(text: str | None) -> Parallel:
 
 
 def local_batch(parallel: Parallel, batch: int) -> int:
-    """Sequences of one device.
+    """Sequences that one device works on at a time.
 
     Raises:
-        ShardError: a batch that does not divide over the devices of expert parallelism.
+        ShardError: a batch that does not divide over the devices of expert parallelism, or over the stages.
     """
-    if batch % parallel.expert:
-        raise ShardError(f"a batch of {batch} does not divide over {parallel.expert} devices of expert parallelism")
-    return batch // parallel.expert
+    parts = parallel.expert * parallel.pipeline
+    if batch % parts:
+        what = "devices of expert parallelism" if parallel.pipeline == 1 else "parts, one per expert device and stage"
+        raise ShardError(f"a batch of {batch} does not divide over {parts} {what}")
+    return batch // parts
 
 
 def on_one_device(graph: OperatorGraph, parallel: Parallel) -> OperatorGraph:
     """The part of a bound graph that one device runs; raises what the ways of spreading raise."""
-    return shard_experts(shard_tensor(graph, parallel.tensor), parallel.expert)
+    stage = last_stage(graph, parallel.pipeline)
+    return shard_experts(shard_tensor(stage, parallel.tensor), parallel.expert)

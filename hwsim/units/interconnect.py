@@ -18,7 +18,7 @@ from pydantic import Field
 from hwsim.chip import Chip, UnitSpec
 from hwsim.collectives import COLLECTIVES, Collective, Topology, exchange
 from hwsim.part import Count, Fraction, Part
-from hwsim.quantity import BytesPerSecond, JoulesPerBit, Seconds
+from hwsim.quantity import BytesPerSecond, JoulesPerBit, Seconds, show
 from hwsim.units.base import Action, Kernel
 from hwsim.units.registry import unit_kind
 from workloads.graph import Op, Tensor, number
@@ -106,12 +106,22 @@ class Interconnect:
 
     def cautions(self, work: Sequence[tuple[Op, Mapping[str, Tensor], int]], seconds: float) -> tuple[str, ...]:
         """Of what the report is."""
-        devices = max((_size(op, "devices") for op, _, _ in work), default=1)
+        joined = [op for op, _, _ in work if op.kind != "send"]
+        stages = max((_size(op, "devices") for op, _, _ in work if op.kind == "send"), default=1)
+        devices = stages * max((_size(op, "devices") for op in joined), default=1)
         if devices == 1:
             return ()
-        shared = any(op.kind == "all_to_all" for op, _, _ in work)
+        shared = any(op.kind == "all_to_all" for op in joined)
         rate = "; so is throughput, of its share of the batch" if shared else "; throughput is that of all together"
-        return (f"energy, money, memory and utilization are those of one of {devices} devices{rate}",)
+        texts = [f"energy, money, memory and utilization are those of one of {devices} devices{rate}"]
+        if stages > 1:
+            texts.append(
+                f"latency is the period of a full pipeline: a micro-batch passes its {stages} stages in"
+                f" {show(stages * seconds, 's')}, and a batch of {stages} of them that comes alone takes"
+                f" {show((2 * stages - 1) * seconds, 's')}, {(stages - 1) / (2 * stages - 1):.0%} of it bubbles;"
+                " caches of other micro-batches are not counted against its memory"
+            )
+        return tuple(texts)
 
 
 def _size(op: Op, key: str) -> int:

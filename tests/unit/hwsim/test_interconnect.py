@@ -65,3 +65,10 @@ def test_a_chip_without_links_and_too_many_devices_are_refused() -> None:
     with pytest.raises(CannotMapError, match="joins at most 4 devices, not 8"):
         chip = load_chip("a100_80gb_sxm", ["units.nvlink.most=4"])
         estimate_model(make_estimator(chip), open_model("llama-3-8b"), Choices(parallel=Parallel(tensor=8)), "decode")
+
+
+def test_a_pipeline_says_what_a_batch_alone_would_take() -> None:
+    report = decode("a100_80gb_sxm", Parallel(pipeline=4))
+    one = decode("a100_80gb_sxm", Parallel(), 4)
+    assert one.seconds / 4 < report.seconds < one.seconds / 2
+    assert any("passes its 4 stages in" in warning and "43% of it bubbles" in warning for warning in report.warnings)

@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from workloads.graph import Op, OperatorGraph, Role, graph_macs, number, role_bytes
+from workloads.graph import Op, OperatorGraph, Role, graph_macs, macs, number, role_bytes
 from workloads.model import Choices, bind_model
 from workloads.parallel import ALONE, Parallel, parse_parallel
 from workloads.partition import cuts, same_input
@@ -73,18 +73,41 @@ def test_what_does_not_divide_is_refused_by_name() -> None:
         graph("gpt2-xl", parallel=Parallel(tensor=2))
     with pytest.raises(ShardError, match="has no experts"):
         graph("llama-3-8b", parallel=Parallel(expert=2))
+    with pytest.raises(ShardError, match="32 repeated blocks, too few for a pipeline of 64"):
+        graph("llama-3-8b", batch=64, parallel=Parallel(pipeline=64))
     with pytest.raises(ShardError, match="a batch of 9 does not divide over 8"):
         graph("mixtral-8x7b", batch=9, parallel=Parallel(expert=8))
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("tensr=2", "tensor=N or expert=N"), ("tensor=0", "from 1 to 4,096"), ("tensor=2,expert=2", "can't be combined")],
+    [
+        ("tensr=2", "tensor=N, expert=N or pipeline=N"),
+        ("tensor=0", "from 1 to 4,096"),
+        ("tensor=2,expert=2", "can't be combined"),
+    ],
 )
 def test_a_wrong_way_of_spreading_is_refused(text: str, message: str) -> None:
     with pytest.raises(ShardError, match=message):
         parse_parallel(text)
     assert parse_parallel("tensor=8") == Parallel(tensor=8) and parse_parallel(None) == ALONE
+
+
+@pytest.mark.parametrize("model", ["deepseek-v3", "llama-3-8b", "mixtral-8x7b"])
+def test_the_stages_of_a_pipeline_share_the_layers_evenly(model: str) -> None:
+    own, stage = graph(model, batch=2), graph(model, batch=8, parallel=Parallel(pipeline=4))
+    (head,) = (op for _, op in own.walk() if op.name == "lm_head")
+    layers, part = (graph_macs(g) - macs(head) for g in (own, stage))
+    assert layers / 4 * 0.99 <= part <= layers / 4 * 1.15
+    received = [op for _, op in stage.walk() if op.kind == "send"]
+    assert [number(op.loops[0].extent) for op in received] == [2 * int(dict(own.facts)["hidden"])]
+    assert role_bytes(stage, Role.STATE) >= role_bytes(own, Role.STATE) / 4
+
+
+def test_a_stage_can_be_cut_over_devices_as_well() -> None:
+    stage = graph("llama-3-8b", batch=8, parallel=Parallel(pipeline=2))
+    both = graph("llama-3-8b", batch=8, parallel=Parallel(pipeline=2, tensor=4))
+    assert graph_macs(stage) == 4 * graph_macs(both)
 
 
 def test_generation_over_devices_is_refused() -> None:
