@@ -12,8 +12,8 @@ Bytes over one link in one direction, and steps that wait for each other (n memb
     switch           2b(n-1)/n, 2          b, 1              b(n-1)/n, 1       b(n-1)/n, 1       b(n-1)/n, 1
 
 A send from one device to its neighbour is b, 1 everywhere. Direct exchange needs a link between every two members
-(fully connected); its all-reduce sends the whole vector to every other member at once. A switch has one link per member,
-and its all-reduce is a reduce-scatter and an all-gather.
+(fully connected); its all-reduce sends the whole vector to every other member at once. A switch has one link per
+member, and its all-reduce is a reduce-scatter and an all-gather.
 
 Source: Thakur, Rabenseifner and Gropp, Optimization of Collective Communication Operations in MPICH, 2005 (ring, tree,
 pairwise exchange); direct exchange and switch by counting.

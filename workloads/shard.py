@@ -200,21 +200,20 @@ def _narrow_experts(op: Op, state: _Sharding) -> Op:
         raise ShardError(f"{op.name}: an inner width of {inner} does not divide by {state.devices} devices")
     params["ffn"] = inner // state.devices
     gates = 2 if params.get("gated", "yes") == "yes" else 1
-    hidden, experts = number(_number(params["hidden"])), number(_number(params["experts"]))
     for access, width in zip(_expert_weights(op, state.tensors), (gates * inner, inner), strict=False):
         shape = [number(size) for size in state.tensors[access].shape]
-        state.take(access, _inner_axis(shape, width, hidden, experts))
+        state.take(access, _inner_axis(shape, width))
     return replace(op, params=tuple(sorted(params.items())))
 
 
 def _expert_weights(op: Op, tensors: Mapping[str, Tensor]) -> list[str]:
-    """The matrices of all experts, up and then down, then the bias of the first."""
+    """The matrices of all experts, up and then down."""
     weights = [access.tensor for access in op.reads if tensors[access.tensor].role is Role.WEIGHT]
     return [name for name in weights if len(tensors[name].shape) == 3]
 
 
-def _inner_axis(shape: list[int], width: int, hidden: int, experts: int) -> int:
-    """The axis of an expert's matrix that is not the experts' and not the outer width."""
+def _inner_axis(shape: list[int], width: int) -> int:
+    """The axis of an expert's matrix that has the inner width; where both have it, either will do."""
     places = [place for place, size in enumerate(shape) if place and size == width]
     return places[0] if places else len(shape) - 1
 
