@@ -69,10 +69,26 @@ def as_json(report: Report) -> dict[str, Any]:
         ],
         "ops": _op_rows(report),
         "mapper": {"name": report.mapper, "note": report.mapper_note},
+        **_fused(report),
         "conventions": list(report.conventions),
         "warnings": list(report.warnings),
         "footnotes": [{"keys": list(n.keys), "cite": n.cite, "status": n.status} for n in report.footnotes],
     }
+
+
+def _fused(report: Report) -> dict[str, Any]:
+    """The fused groups, where there are any."""
+    rows = [
+        {
+            "name": group.name,
+            "ops": list(group.ops),
+            "along": group.along,
+            "chunks": group.chunks,
+            "held": [{"tensor": tensor, "bytes": size} for tensor, size in group.held],
+        }
+        for group in report.fused
+    ]
+    return {"fused": rows} if rows else {}
 
 
 def _op_rows(report: Report) -> list[dict[str, Any]]:

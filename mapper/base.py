@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 Objective: TypeAlias = Literal["latency", "energy", "edp", "traffic"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
+Residency: TypeAlias = Literal["first-fit", "optimal"]
+RESIDENCIES: tuple[Residency, ...] = get_args(Residency)
+Fusion: TypeAlias = Literal["off", "auto"]
+FUSIONS: tuple[Fusion, ...] = get_args(Fusion)
+Rule: TypeAlias = Literal["peak", "heft", "ilp", "auto"]
+"""How operators find their units: by peak rate, or placed by one of the methods of ``mapper.placement``."""
+RULES: tuple[Rule, ...] = get_args(Rule)
 
 
 class CannotMapError(UserError):
@@ -130,7 +137,7 @@ class Store(Protocol):
 
 
 _MAPPERS: dict[str, Mapper] = {}
-_MODULES = {"fast": "mapper.fast", "exhaustive": "mapper.exhaustive"}
+_MODULES = {"fast": "mapper.fast", "exhaustive": "mapper.exhaustive", "optimal": "mapper.optimal"}
 
 
 def mapper_names() -> tuple[str, ...]:

@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mapper.base import OBJECTIVES, Goal, Objective, mapper_names
+from mapper.base import (
+    FUSIONS,
+    OBJECTIVES,
+    RESIDENCIES,
+    RULES,
+    Fusion,
+    Goal,
+    Objective,
+    Residency,
+    Rule,
+    mapper_names,
+)
 from workloads.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -38,9 +49,13 @@ class MappingChoices:
         budget_seconds: for the optimal mapper, wall time per contraction; None is until proven.
         jobs: for the optimal mapper, processor cores.
         cached: whether results of earlier runs are used and new ones kept (see ``mapper.cache``).
+        residency: how tensors stay on chip between operators: first-fit, or optimal (``mapper.scratchpad``).
+        placement: how operators find their units where several do: peak, heft, ilp or auto (``mapper.placement``).
+        fusion: whether groups of operators run chunk by chunk where that helps: off or auto (``mapper.fusion``).
 
     Raises:
-        MappingChoiceError: a budget or jobs for a mapper that knows neither.
+        MappingChoiceError: a budget or jobs for a mapper that knows neither, or choices about the graph that exclude
+            each other.
     """
 
     mapper: str = "fast"
@@ -48,11 +63,20 @@ class MappingChoices:
     budget_seconds: float | None = None
     jobs: int = 1
     cached: bool = True
+    residency: Residency = "first-fit"
+    placement: Rule = "peak"
+    fusion: Fusion = "off"
 
     def __post_init__(self) -> None:
         for given, option in ((self.budget_seconds is not None, "budget"), (self.jobs > 1, "jobs")):
             if given and self.mapper != "optimal":
                 raise MappingChoiceError(f"--mapper-{option} belongs to --mapper optimal, not to {self.mapper}")
+        chosen = (("residency", self.residency, "first-fit"), ("placement", self.placement, "peak"))
+        for option, value, plain in chosen:
+            if self.fusion != "off" and value != plain:
+                raise MappingChoiceError(f"--fusion {self.fusion} works with --{option} {plain} only, not with {value}")
+        if self.residency != "first-fit" and self.placement != "peak":
+            raise MappingChoiceError(f"--residency {self.residency} works with --placement peak only")
 
     @property
     def goal(self) -> Goal:
@@ -157,6 +181,9 @@ _MAPPING = (
     click.option("--mapper-budget", "budget_seconds", metavar="TIME", callback=_budget,
                  help="With --mapper optimal: at most so long per contraction, as in 2s; says what gap is left."),
     size_option("--mapper-jobs", "jobs", text="With --mapper optimal: processor cores.", default=1, most=MOST_JOBS),
+    word_option("--residency", RESIDENCIES, "What stays on chip; optimal plans it and keeps the better."),
+    word_option("--placement", RULES, "Which unit runs an operator, where several can; the best simulated is kept."),
+    word_option("--fusion", FUSIONS, "Whether operators run chunk by chunk in groups where that helps (slower)."),
     click.option("--cache/--no-cache", "cached", default=True, show_default=True,
                  help="Whether optimal mappings are kept for later runs (see `hwsim cache`)."),
 )  # fmt: skip

@@ -18,7 +18,7 @@ from hwsim.simulation import simulate
 from mapper.base import Objective
 from mapper.choices import FAST, MappingChoices
 from mapper.generate import add_up, step_weights
-from mapper.graph import Search, map_with
+from mapper.graph import Search, map_with, mapped_form
 from workloads.graph import OperatorGraph
 from workloads.model import Choices, Model, bind_model, plan_model
 from workloads.phases import decode_step
@@ -46,6 +46,7 @@ class Estimator:
 
     def report(self, graph: OperatorGraph) -> Report:
         """Map and simulate a bound graph; raises what ``map_graph`` and ``simulate`` raise."""
+        graph = mapped_form(self.search, graph)
         return simulate(graph, map_with(self.search, graph), self.chip, self.search.machine)
 
 
@@ -78,7 +79,16 @@ def estimator_for(
         advise: whether what does not fit is tried on changed chips; a sweep over chips has no use for that.
     """
     machine = make_machine(chip)
-    search = Search(machine, choices.mapper, choices.goal, say=say, advise=advise)
+    search = Search(
+        machine,
+        choices.mapper,
+        choices.goal,
+        placement=choices.placement,
+        residency=choices.residency,
+        fusion=choices.fusion,
+        say=say,
+        advise=advise,
+    )
     if choices.cached and choices.mapper != FAST.mapper:
         from mapper.cache import open_cache
 
@@ -142,8 +152,10 @@ def estimate_model(
 def bound_graph(
     estimator: Estimator, model: Model, choices: Choices, phase: str | None
 ) -> tuple[OperatorGraph, tuple[str, ...]]:
-    """The graph of one phase at the precision it is estimated with, and a warning where that was not the user's."""
-    graph = bind_model(model, phase, choices)
+    """The graph of one phase as it is mapped, at the precision it is estimated with; a warning where that was not the
+    user's.
+    """
+    graph = mapped_form(estimator.search, bind_model(model, phase, choices))
     return (graph, ()) if choices.bits is not None else native_precision(estimator, graph)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hwsim.access import Traffic
@@ -130,7 +130,7 @@ def explain_operator(graph: OperatorGraph, schedule: Schedule, simulation: Simul
     """
     entry, machine = simulation.entries[index], simulation.machine
     op, time = chunk_of(entry.op, entry.step), operator_times(graph, simulation)[index]
-    tensors = _tensors(graph, entry)
+    tensors = _tensors(graph, schedule, entry)
     array = machine.arrays.get(time.unit) if entry.step.mapping.levels else None
     levels, innermost, tiles = (), (), _pieces(entry, op)
     if array is not None:
@@ -151,7 +151,7 @@ def explain_operator(graph: OperatorGraph, schedule: Schedule, simulation: Simul
         tensors=_tensor_views(entry, op, tensors),
         levels=levels,
         innermost=innermost,
-        traffic=traffic,
+        traffic=(*traffic, *_moved_whole(machine, entry, op, tensors)),
         tiles=tiles,
         tile_compute_seconds=time.unit_seconds / runs,
         tile_transfer_seconds=time.transfer_seconds / runs,
@@ -165,13 +165,13 @@ def explain_operator(graph: OperatorGraph, schedule: Schedule, simulation: Simul
     )
 
 
-def _tensors(graph: OperatorGraph, entry: Entry) -> dict[str, Tensor]:
+def _tensors(graph: OperatorGraph, schedule: Schedule, entry: Entry) -> dict[str, Tensor]:
     """All tensors that the operator may name, those inside its composite included."""
     found = dict(graph.by_name)
     for _, op in graph.walk():
         if op.name in (entry.op.name, entry.step.group):
             found |= {tensor.name: tensor for tensor in op.internal}
-    return found
+    return found | {tensor.name: tensor for op in schedule.added for tensor in op.internal}
 
 
 def _tensor_views(entry: Entry, op: Op, tensors: Mapping[str, Tensor]) -> tuple[TensorView, ...]:
@@ -209,6 +209,17 @@ def _array_traffic(
             reuse = _points_per_element(op, size, tensors[access.tensor])
             rows.append(TrafficView(access.tensor, outer, unit.name, size, 0.0, 1.0, reuse))
     return tuple(rows)
+
+
+def _moved_whole(machine: Machine, entry: Entry, op: Op, tensors: Mapping[str, Tensor]) -> Iterator[TrafficView]:
+    """Whole tensors brought in for an operator, or written out behind it; a chunk has its part of them."""
+    for transfer in entry.moved:
+        size = transfer.size_bytes * entry.rounds / entry.repeats
+        reuse = _points_per_element(op, size, tensors[transfer.tensor])
+        outer = machine.outer(entry.step.mapping.unit)
+        read, write = (size, 0.0) if transfer.inward else (0.0, size)
+        name = f"{transfer.kind} {transfer.tensor}"
+        yield TrafficView(name, outer, transfer.memory, read, write, 1.0, reuse)
 
 
 def _points_per_element(op: Op, moved_bytes: float, tensor: Tensor) -> float:

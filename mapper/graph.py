@@ -18,8 +18,19 @@ from hwsim.schedule import Mapping as OpMapping
 from hwsim.schedule import Placement, Schedule, Step
 from hwsim.units.base import ArrayUnit
 from hwsim.work import chunk_of, nest_for, operand_tensors
-from mapper.base import CannotMapError, Found, Goal, InfeasibleError, Objective, Store, Task, get_mapper
-from mapper.placement.problem import Rule
+from mapper.base import (
+    CannotMapError,
+    Found,
+    Fusion,
+    Goal,
+    InfeasibleError,
+    Objective,
+    Residency,
+    Rule,
+    Store,
+    Task,
+    get_mapper,
+)
 from mapper.quality import note, state
 from mapper.residency import Piece, plan
 from mapper.streams import better_stream, stream_mapping
@@ -52,6 +63,10 @@ class Search:
         mapper: name of a registered mapper.
         goal: what to minimize, and the effort it may take.
         placement: how operators find their units, where several run them.
+        residency: "first-fit", or "optimal" for order, addresses, spills and retrieves from an exact program where that
+            moves fewer bytes.
+        residency_seconds: how long that program may take.
+        fusion: whether fused groups are looked for ("auto": taken where they help the objective).
         store: results of earlier runs; None uses and keeps none.
         say: is told how many contractions of a graph are mapped.
         advise: whether a graph that cannot be mapped is tried on changed chips to say what would help.
@@ -64,6 +79,9 @@ class Search:
     mapper: str = "fast"
     goal: Goal = field(default_factory=Goal)
     placement: Rule = "peak"
+    residency: Residency = "first-fit"
+    residency_seconds: float = 10.0
+    fusion: Fusion = "off"
     store: Store | None = None
     say: Callable[[str], None] | None = None
     advise: bool = True
@@ -92,6 +110,15 @@ def map_graph(graph: OperatorGraph, chip: Chip, mapper: str = "fast", objective:
         InfeasibleError: not even the smallest tile of an operator fits.
     """
     return map_with(Search(make_machine(chip), mapper, Goal(objective)), graph)
+
+
+def mapped_form(search: Search, graph: OperatorGraph) -> OperatorGraph:
+    """The form of a bound graph that is to be mapped and simulated: with a plan of the whole graph nothing repeats."""
+    if search.residency == "first-fit" or all(segment.count == 1 for segment in graph.segments):
+        return graph
+    from workloads.unfold import unfold
+
+    return unfold(graph)
 
 
 def map_with(search: Search, graph: OperatorGraph) -> Schedule:
@@ -125,38 +152,101 @@ def _attempt(search: Search, chip: Chip, graph: OperatorGraph, only: str) -> Use
 
 def _mapped(search: Search, graph: OperatorGraph, only: str = "") -> Schedule:
     pieces = pieces_of(graph, search.machine)
-    schedule = _schedule(search, graph, pieces, only)
-    if only or search.placement == "peak":
-        return schedule
+    if only:
+        return _one_step(search, graph, pieces, only)
+    schedule = _kept_on_chip(search, graph, pieces)
+    if search.placement == "peak":
+        return _fused(search, graph, schedule)
     from mapper.placement.assign import better_placed
 
+    def placed(pieces: Sequence[Piece]) -> Schedule:
+        return _kept_on_chip(search, graph, pieces)
+
     costs, objective = placement_costs(search, graph), search.goal.objective
-    return better_placed(
-        graph, pieces, costs, schedule, objective, search.placement, lambda placed: _schedule(search, graph, placed)
-    )
+    return better_placed(graph, pieces, costs, schedule, objective, search.placement, placed, _side_by_side)
+
+
+def _side_by_side(schedule: Schedule) -> Schedule:
+    return replace(schedule, concurrent=True)
+
+
+def _fused(search: Search, graph: OperatorGraph, schedule: Schedule) -> Schedule:
+    """The schedule with fused groups, if they are wanted and help."""
+    if search.fusion == "off":
+        return schedule
+    from mapper.fusion import fuse
+
+    return fuse(search, graph, schedule)
 
 
 def placement_costs(search: Search, graph: OperatorGraph) -> Costs:
     """What the pieces of a graph cost on every unit that runs them."""
     from mapper.placement.costs import Costs
 
-    return Costs(search.machine, lambda piece, alive: _map_piece(search, piece, alive), graph.by_name)
+    def mapping(piece: Piece, alive: Sequence[Placement]) -> OpMapping:
+        return map_piece(search, piece, alive, frozenset(p.tensor for p in alive))
+
+    return Costs(search.machine, mapping, graph.by_name)
 
 
-def _schedule(search: Search, graph: OperatorGraph, pieces: Sequence[Piece], only: str = "") -> Schedule:
-    """The schedule of pieces in their order; with a name, of that operator alone."""
+def _one_step(search: Search, graph: OperatorGraph, pieces: Sequence[Piece], name: str) -> Schedule:
+    """A schedule of one operator alone, to see whether it can be mapped."""
     placements = plan(graph, search.machine, pieces)
+    steps: list[Step] = []
+    for index, piece in enumerate(pieces):
+        if piece.op.name == name:
+            alive = [p for p in placements if p.first_step <= index <= p.last_step]
+            steps.append(map_step(search, piece, alive, frozenset(p.tensor for p in alive)))
+    return Schedule(tuple(steps), placements, search.mapper, search.note())
+
+
+def _kept_on_chip(search: Search, graph: OperatorGraph, pieces: Sequence[Piece]) -> Schedule:
+    """The schedule of pieces with what stays on chip decided."""
+    placements = plan(graph, search.machine, pieces)
+    if search.residency == "optimal":
+        from mapper.scratchpad.choose import planned_schedule
+
+        return planned_schedule(search, graph, pieces, placements)
+    return first_fit_schedule(search, pieces, placements)
+
+
+def first_fit_schedule(search: Search, pieces: Sequence[Piece], placements: tuple[Placement, ...]) -> Schedule:
+    """The schedule of pieces in their order, with tensors that stay on chip for as long as they live."""
     steps: list[Step] = []
     total = sum(_searched(search.machine, piece) for piece in pieces)
     for index, piece in enumerate(pieces):
-        if only and piece.op.name != only:
-            continue
         alive = [p for p in placements if p.first_step <= index <= p.last_step]
-        mapping = _map_piece(search, piece, alive)
-        steps.append(Step(piece.op.name, piece.segment, mapping, piece.chunks, piece.tile, piece.group))
+        steps.append(map_step(search, piece, alive, frozenset(p.tensor for p in alive)))
         if search.say is not None:
             search.say(f"{len(search.asked) - search.start} of {total} contractions mapped")
     return Schedule(tuple(steps), placements, search.mapper, search.note())
+
+
+def map_step(search: Search, piece: Piece, alive: Sequence[Placement], present: frozenset[str]) -> Step:
+    """A piece with its mapping.
+
+    Args:
+        search: the mapper.
+        piece: what is mapped.
+        alive: places that are taken while it runs.
+        present: tensors that it finds or leaves on chip.
+    """
+    return step_of(piece, map_piece(search, piece, alive, present))
+
+
+def step_of(piece: Piece, mapping: OpMapping) -> Step:
+    """The step of a piece under a mapping."""
+    return Step(
+        piece.op.name,
+        piece.segment,
+        mapping,
+        piece.chunks,
+        piece.tile,
+        piece.group,
+        piece.run,
+        piece.rounds,
+        piece.sums,
+    )
 
 
 def _searched(machine: Machine, piece: Piece) -> bool:
@@ -170,13 +260,13 @@ def pieces_of(graph: OperatorGraph, machine: Machine) -> list[Piece]:
         for op in segment.ops:
             tensors = {**graph.by_name, **{t.name: t for t in op.internal}} if op.internal else graph.by_name
             if not op.parts:
-                pieces.append(Piece(op, index, _unit_for(op, tensors, machine), tensors, op.name))
+                pieces.append(Piece(op, index, unit_for(op, tensors, machine), tensors, op.name))
                 continue
             whole = [name for name, unit in machine.kernels.items() if unit.refuses(op, tensors) is None]
             if whole:
                 pieces.append(Piece(op, index, whole[0], tensors, op.name))
                 continue
-            units = [_unit_for(part, tensors, machine) for part in op.parts]
+            units = [unit_for(part, tensors, machine) for part in op.parts]
             chunks, tile = _chunks(op, units, machine)
             pieces += [
                 Piece(part, index, unit, tensors, op.name, chunks, _own(part, tile))
@@ -190,7 +280,7 @@ def _own(part: Op, tile: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], 
     return tuple((name, size) for name, size in tile if name in names)
 
 
-def _unit_for(op: Op, tensors: Mapping[str, Tensor], machine: Machine) -> str:
+def unit_for(op: Op, tensors: Mapping[str, Tensor], machine: Machine) -> str:
     """The unit that would run an operator fastest at full utilization; arrays before others for contractions.
 
     Raises:
@@ -251,11 +341,12 @@ def _common_loops(op: Op) -> list[tuple[str, int]]:
     return common
 
 
-def _map_piece(search: Search, piece: Piece, alive: Sequence[Placement]) -> OpMapping:
+def map_piece(search: Search, piece: Piece, alive: Sequence[Placement], present: frozenset[str]) -> OpMapping:
+    """The mapping of one piece; see ``map_step``, raises what ``map_graph`` raises."""
     machine = search.machine
-    names = {access.tensor for access in (*piece.op.reads, *piece.op.writes)}
-    resident = tuple(sorted(p.tensor for p in alive if p.tensor in names))
-    op = chunk_of(piece.op, Step(piece.op.name, piece.segment, OpMapping(piece.unit), piece.chunks, piece.tile))
+    op = chunk_of(piece.op, step_of(piece, OpMapping(piece.unit)))
+    names = {access.tensor for access in (*op.reads, *op.writes)} - set(piece.loads)
+    resident = tuple(sorted(names & present))
     pad = machine.scratchpad(piece.unit)
     free = machine.chip.memories[pad].size - sum(p.size_bytes for p in alive if p.memory == pad) if pad else 0.0
     if piece.unit in machine.arrays and is_contraction(op):

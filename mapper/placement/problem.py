@@ -15,8 +15,6 @@ from functools import cached_property
 from typing import Literal, TypeAlias
 
 Objective: TypeAlias = Literal["latency", "energy", "edp"]
-Rule: TypeAlias = Literal["peak", "heft", "ilp", "auto"]
-"""How operators find their units: the one that runs them fastest at full utilization, or a method of ``solve``."""
 PROVEN = 1e-6
 """A plan this close to its bound, relatively, is optimal; integer programs are solved in floating point."""
 

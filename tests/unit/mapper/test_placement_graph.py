@@ -11,12 +11,11 @@ from hwsim.machine import make_machine
 from hwsim.report import Report
 from hwsim.schedule import Schedule
 from hwsim.simulation import simulate
-from mapper.base import Goal, Objective
+from mapper.base import Goal, Objective, Rule
 from mapper.graph import Search, map_with, pieces_of, placement_costs
 from mapper.placement.assign import assign, better_placed, issue_order, segment_problem
 from mapper.placement.check import problems_of
 from mapper.placement.heft import heft
-from mapper.placement.problem import Rule
 from workloads.graph import OperatorGraph
 from workloads.model import Choices, bind_model
 from workloads.user import open_model
