@@ -29,7 +29,8 @@ def fastest(op: Op, tensors: Mapping[str, Tensor], machine: Machine, willing: Se
 def whole_unit(op: Op, tensors: Mapping[str, Tensor], machine: Machine) -> str | None:
     """The kernel unit that runs a composite as a whole, unless others are faster with its parts."""
     willing = [name for name, unit in machine.kernels.items() if unit.refuses(op, tensors) is None]
-    if len(willing) in (0, len(machine.units)):
+    others = [unit for name, unit in machine.units.items() if name not in willing]
+    if not willing or not any(unit.refuses(part, tensors) is None for unit in others for part in op.parts):
         return willing[0] if willing else None
     whole, name = min((seconds_on(name, op, tensors, machine), name) for name in willing)
     parts = 0.0
