@@ -1,7 +1,7 @@
 """Instruction streams: queues that work side by side, each in program order, with waits between them.
 
-The stream of an operator is played by the event engine; what it finds is also blamed on queues: walking back from the
-end along whatever each instruction really waited for gives every moment to exactly one queue.
+What playing a stream finds is also blamed on queues: walking back from the end along whatever each instruction really
+waited for gives every moment to exactly one queue.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hwsim.engine import Task, play
+from hwsim.engine import Task
 
 TICKS_PER_SECOND = 10**15
 
@@ -55,39 +55,49 @@ class Played:
 
 
 def play_stream(instructions: Sequence[Instruction]) -> Played:
-    """Play a stream with the event engine; every queue serves its instructions in program order."""
-    queues = sorted({one.queue for one in instructions})
-    place = {name: index for index, name in enumerate(queues)}
+    """Play a stream: every queue serves its instructions in program order, each after what it waits for.
+
+    With all queues in order a single pass is exact; the tests hold it to the event engine playing ``tasks_of``.
+    """
+    free: dict[str, int] = {}
     last: dict[str, int] = {}
-    tasks: list[Task] = []
+    busy: dict[str, int] = {}
+    count: dict[str, int] = {}
+    finishes: list[int] = []
+    causes: list[int] = []
     for index, one in enumerate(instructions):
-        before = [last[one.queue]] if one.queue in last else []
-        after = tuple((task, 0) for task in dict.fromkeys((*before, *one.waits)))
-        tasks.append(Task(place[one.queue], round(one.seconds * TICKS_PER_SECOND), after))
-        last[one.queue] = index
-    starts, finishes = play(tasks)
-    busy, count = dict.fromkeys(queues, 0), dict.fromkeys(queues, 0)
-    for one, task in zip(instructions, tasks, strict=True):
-        busy[one.queue] += task.duration
-        count[one.queue] += 1
-    critical = _blame(instructions, tasks, starts, finishes)
+        duration = round(one.seconds * TICKS_PER_SECOND)
+        start, cause = free.get(one.queue, 0), last.get(one.queue, -1)
+        for wait in one.waits:
+            if finishes[wait] > start:
+                start, cause = finishes[wait], wait
+        finishes.append(start + duration)
+        causes.append(cause)
+        free[one.queue], last[one.queue] = start + duration, index
+        busy[one.queue] = busy.get(one.queue, 0) + duration
+        count[one.queue] = count.get(one.queue, 0) + 1
+    critical = dict.fromkeys(busy, 0)
+    index = max(range(len(finishes)), key=lambda i: finishes[i], default=-1)
+    while index >= 0:
+        cause = causes[index]
+        critical[instructions[index].queue] += finishes[index] - (finishes[cause] if cause >= 0 else 0)
+        index = cause
     return Played(
         max(finishes, default=0) / TICKS_PER_SECOND,
-        tuple((name, busy[name] / TICKS_PER_SECOND) for name in queues),
-        tuple((name, critical.get(name, 0) / TICKS_PER_SECOND) for name in queues),
+        tuple((name, ticks / TICKS_PER_SECOND) for name, ticks in busy.items()),
+        tuple((name, ticks / TICKS_PER_SECOND) for name, ticks in critical.items()),
         tuple(count.items()),
     )
 
 
-def _blame(
-    instructions: Sequence[Instruction], tasks: Sequence[Task], starts: Sequence[int], finishes: Sequence[int]
-) -> dict[str, int]:
-    """Ticks of the critical path by queue."""
-    ticks: dict[str, int] = {}
-    index = max(range(len(tasks)), key=lambda i: finishes[i], default=-1)
-    while index >= 0:
-        queue = instructions[index].queue
-        ticks[queue] = ticks.get(queue, 0) + tasks[index].duration
-        waited = [task for task, _ in tasks[index].after if finishes[task] == starts[index]]
-        index = waited[0] if waited and starts[index] else -1
-    return ticks
+def tasks_of(instructions: Sequence[Instruction]) -> list[Task]:
+    """The same stream as tasks of the event engine, chained along each queue."""
+    place = {name: index for index, name in enumerate(sorted({one.queue for one in instructions}))}
+    last: dict[str, int] = {}
+    tasks: list[Task] = []
+    for index, one in enumerate(instructions):
+        before = (last[one.queue],) if one.queue in last else ()
+        after = tuple((task, 0) for task in dict.fromkeys((*before, *one.waits)))
+        tasks.append(Task(place[one.queue], round(one.seconds * TICKS_PER_SECOND), after))
+        last[one.queue] = index
+    return tasks

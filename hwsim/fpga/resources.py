@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 from pydantic import Field
@@ -47,6 +48,6 @@ def over_budget(used: Resources, budget: Resources) -> tuple[str, ...]:
 
 
 def utilization(used: Resources, budget: Resources) -> float:
-    """The largest fraction of any resource that is used."""
+    """The largest fraction of any resource that is used; infinite where one is used that the board does not have."""
     pairs = ((getattr(used, name), getattr(budget, name)) for name in Resources.model_fields)
-    return max(need / has if has else float(need > 0) for need, has in pairs)
+    return max(need / has if has else math.inf if need else 0.0 for need, has in pairs)

@@ -162,7 +162,9 @@ class FlightLlm:
                 return self._product(work, batch)
             case ("rows", int() as count, int() as width, int() as passes):
                 one_row = count == 1 and self.spec.on_chip_decode
-                return rows(design, count if count == 1 else up(count, self.spec.lengths.prefill), width, passes, one_row)
+                return rows(
+                    design, count if count == 1 else up(count, self.spec.lengths.prefill), width, passes, one_row
+                )
             case ("append", float() as new, int() as cache, int() as tokens):
                 again = cache - new if self.spec.reread_cache and tokens == 1 else 0.0
                 return transfer(design, again, 0.0 if again else new, wide=True)

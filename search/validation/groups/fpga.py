@@ -1,0 +1,110 @@
+"""FPGA designs: FlightLLM's published profile of Llama-2-7B, and its headline on the board of the paper."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from hwsim.report import Report
+from mapper.estimate import Estimator, make_estimator
+from search.validation.case import Case, Found, Group, Request, Status
+from workloads.catalog import load
+
+PROFILE = "FlightLLM/flightllm_test_demo, profile/"
+BITS = {"weight": 4, "activation": 8, "input": 8, "output": 8, "state": 8}
+DECODE_ALIGNMENT = 16
+STEPS = {144: 9.281941, 512: 9.809803, 1024: 10.615, 1648: 11.703339}
+"""Milliseconds of one decode step by tokens (profiler_output/*.csv)."""
+PREFILLS = {128: 289.882369, 512: 1181.419287}
+"""Milliseconds by tokens (profiler_output/*.csv)."""
+SUMS = {
+    (128, 512): 4946.4,
+    (128, 1024): 10318.6,
+    (128, 1536): 16103.1,
+    (512, 512): 5269.0,
+    (512, 1024): 10950.5,
+    (512, 1536): 17044.3,
+}
+"""Milliseconds of all decode steps, by prompt and output (README.md, the cases of Fig. 12)."""
+
+
+def _with_chip(name: str) -> Estimator:
+    from hwsim.config import load_chip
+
+    return make_estimator(load_chip(name))
+
+
+@cache
+def _estimator(chip: str) -> Estimator:
+    return _with_chip(chip)
+
+
+@cache
+def _report(chip: str, phase: str, context: int) -> Report:
+    return _estimator(chip).report(load("llama-2-7b", phase, context=context, bits=BITS))
+
+
+def decode_seconds(chip: str, prompt: int, output: int) -> float:
+    """All decode steps of an answer, the first token's included, at lengths padded as the profiler pads them."""
+    unit = DECODE_ALIGNMENT
+    lengths = (-(-(prompt + step) // unit) * unit for step in range(1, output + 1))
+    return sum(_report(chip, "decode", length).seconds for length in lengths)
+
+
+def _profile(_: Request) -> Found:
+    chip = "flightllm_vhk158"
+    cases = [
+        _case("profiler_output", f"decode step at {length:,}", "ms", ms, _report(chip, "decode", length).seconds * 1e3)
+        for length, ms in STEPS.items()
+    ]
+    cases += [
+        _case("profiler_output", f"prefill of {length}", "ms", ms, _report(chip, "prefill", length).seconds * 1e3)
+        for length, ms in PREFILLS.items()
+    ]
+    cases += [
+        _case(
+            "README.md",
+            f"decode, prompt {prompt}, output {output:,}",
+            "ms",
+            ms,
+            decode_seconds(chip, prompt, output) * 1e3,
+        )
+        for (prompt, output), ms in SUMS.items()
+    ]
+    return Found(tuple(cases))
+
+
+def _board(_: Request) -> Found:
+    chip = "flightllm_u280"
+    rate = 512 / decode_seconds(chip, 128, 512)
+    watts = _report(chip, "decode", 512).average_power_watts
+    return Found(
+        (
+            Case(f"{PROFILE}README (Fig. 1)", "decode rate on the U280", "tokens/s", 55, rate, "published"),
+            Case(
+                "AccLLM (TVLSI 2026), Table VII", "energy on the U280", "tokens/J", 55 / 45, rate / watts, "secondary"
+            ),
+        )
+    )
+
+
+def _case(where: str, quantity: str, unit: str, printed: float, ours: float, status: Status = "published") -> Case:
+    return Case(PROFILE + where, quantity, unit, printed, ours, status)
+
+
+GROUPS = (
+    Group(
+        "fpga/flightllm-vhk158",
+        "FlightLLM on the VHK158: Llama-2-7B by the authors' profiler",
+        _profile,
+        "The published times are those of a profiler, not of a board. Its instruction streams, paddings and channel "
+        "efficiencies are modelled; nothing is fitted, but 3.2, by which it divides every time, is taken over as four "
+        "dies at 0.8. Its sparse attention masks are not: a causal mask in blocks of 64 stands for them (prefill).",
+    ),
+    Group(
+        "fpga/flightllm-u280",
+        "FlightLLM on the U280: the same design per die on the paper's board",
+        _board,
+        "A prediction: three dies and 460 GB/s instead of four and 880. The power is stated, not modelled, so the "
+        "energy repeats the error of the rate.",
+    ),
+)
