@@ -17,7 +17,7 @@ from workloads.errors import UserError
 
 
 class Dot(Part):
-    """A chain of multipliers of one die: m x n results with k products each per cycle; ``columns`` are started at once."""
+    """Multipliers of one die: m x n results with k products each per cycle; ``columns`` results are started at once."""
 
     m: Count
     n: Count

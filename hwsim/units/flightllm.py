@@ -77,9 +77,7 @@ class FlightLlm:
     def _rows(self, op: Op, tensors: Mapping[str, Tensor]) -> int:
         """Vectors that an operator multiplies with the same matrix."""
         if op.kind == "attention":
-            return number(int(str(op.param("queries"))))
-        if op.param("part", "none") != "none" or not is_contraction(op):
-            return 1
+            return _size(op, "queries")
         nest = nest_of(op, tensors)
         return int(product(gemm_of(nest).m, nest.full))
 
@@ -94,7 +92,7 @@ class FlightLlm:
                 for name, value in found:
                     sums[name] += value
         memory = self.spec.path[0]
-        read, write = (sum(one[index] for one in played) for index in (1, 2))
+        read, write = sum(one[1] for one in played), sum(one[2] for one in played)
         return Kernel(
             seconds=seconds,
             overhead_seconds=0.0,
@@ -122,10 +120,12 @@ class FlightLlm:
     def _shape(self, op: Op, tensors: Mapping[str, Tensor]) -> tuple[object, ...]:
         """What a stream depends on, beside the design."""
         if op.kind == "attention":
-            sizes = tuple(number(int(str(op.param(key)))) for key in ("batch", "heads", "queries", "keys", "head_dim"))
-            width = max(tensors[access.tensor].bits for access in op.reads[:3]) / 8
-            heads = Heads(sizes[0] * sizes[1], *sizes[2:], width)
-            return ("attention", heads, op.param("causal", "causal") == "causal")
+            batch, heads, queries, keys, width = (
+                _size(op, key) for key in ("batch", "heads", "queries", "keys", "head_dim")
+            )
+            element = max(tensors[access.tensor].bits for access in op.reads[:3]) / 8
+            work = Heads(batch * heads, queries, keys, width, element)
+            return ("attention", work, op.param("causal", "causal") == "causal")
         if is_contraction(op) and len(op.reads) >= 2:
             return ("product", *self._products(op, tensors))
         result = tensors[op.writes[0].tensor] if op.writes else None
@@ -133,7 +133,12 @@ class FlightLlm:
             width = number(op.loops[-1].extent)
             return ("rows", max(1, points(op) // width), width, NORM_PASSES if op.passes > 1 else 1)
         if op.kind == "kv_append" and result is not None:
-            return ("append", points(op) * result.bits / 8, size_bytes(result), number(op.loops[1].extent))
+            return (
+                "append",
+                points(op) * result.bits / 8,
+                size_bytes(result),
+                number(dict((loop.name, loop.extent) for loop in op.loops).get("s", 1)),
+            )
         if op.family is Family.POINTWISE:
             classes = max(1, round(sum(operations(op).values()) / max(1, points(op))))
             return ("fused", max(1, points(op)), min(classes, 3))
@@ -148,8 +153,8 @@ class FlightLlm:
         source = tensors[op.reads[0].tensor]
         if self.spec.whole_inputs and op.kind == "linear":
             m = max(m, elements(source) // k)
-        bias = len(op.reads) > 2 or self.spec.has_bias(op.name)
         bits = tensors[op.reads[1].tensor].bits
+        bias = len(op.reads) > 2 or self.spec.has_bias(op.name)
         return Product(m, n, k, self.spec.kept(op.name), bits / 8, source.bits / 8, bias), batch
 
     def _stream(self, part: str, shape: tuple[object, ...]) -> Stream:
@@ -195,3 +200,8 @@ class FlightLlm:
         if not any(op.family is Family.POINTWISE for op, _, _ in work):
             return ()
         return (f"{self.name}: element-wise operators count as fused with the matrix before them",)
+
+
+def _size(op: Op, key: str) -> int:
+    """A parameter of a bound composite that is a number."""
+    return number(int(str(op.param(key))))
