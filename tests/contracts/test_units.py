@@ -40,6 +40,7 @@ EXAMPLES: dict[str, Chip] = {
     "vector_unit": chip_with({"kind": "vector_unit", "lanes": 64}),
     "gpu": load_chip("t4"),
     "hardwired": load_chip("hnlpu", ["units.grid.weight_bits=16"]),
+    "fpga_engines": load_chip("edge_moe_zcu102"),
     "flightllm": load_chip("flightllm_u280", ["units.core.weight_bits=16", "units.core.activation_bits=16"]),
 }
 
