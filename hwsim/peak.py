@@ -8,12 +8,9 @@ from workloads.inline import parse_inline
 
 
 def peak_operations(chip: Chip, bits: int) -> float:
-    """Operations per second of a large matrix product (a multiply-accumulate is two) on the fastest unit.
-
-    0 where no unit takes operands so wide.
-    """
+    """Operations per second of a large matrix product (a multiply-accumulate is two) on the fastest unit, or 0."""
     graph = parse_inline(f"matmul:m=4096,n=4096,k=4096,bits={bits}")
     op = graph.segments[0].ops[0]
     units = [build_unit(name, chip) for name in chip.units]
-    rates = (unit.peak_operations(op, graph.by_name) for unit in units if not unit.refuses(op, graph.by_name))
-    return 2 * max(rates, default=0.0)
+    willing = [unit for unit in units if not unit.refuses(op, graph.by_name)]
+    return 2 * max((unit.peak_operations(op, graph.by_name) for unit in willing), default=0.0)
