@@ -164,7 +164,7 @@ GROUPS = (
         "fpga/sat-training",
         "SAT on the VCU1525: training with 2:8 sparse weights",
         _training,
-        "The abstract's average; its networks and data sets are not those here. Forward products and input gradients keep "
+        "The abstract's average; its networks are not those here. Forward products and input gradients keep "
         "2 of 8 weights, weight gradients are dense, so without drains, loads and element-wise work it would be 2.",
     ),
 )
