@@ -61,7 +61,7 @@ def access_counts(
 
     Source: mixed-radix tiling with static fetch placement; matches Timeloop's counts for its reference mapping.
     """
-    loops = _effective(nest, levels)
+    loops = effective_loops(nest, levels)
     rows: list[Traffic] = []
     for role in OPERANDS:
         operand = nest.operand(role)
@@ -78,8 +78,8 @@ def access_counts(
     return tuple(rows)
 
 
-def _effective(nest: Nest, levels: Sequence[Level]) -> list[tuple[int, TileLoop]]:
-    """The loops that have more than one trip when their enclosing tile is full, each with the index of its level."""
+def effective_loops(nest: Nest, levels: Sequence[Level]) -> list[tuple[int, TileLoop]]:
+    """The loops that make more than one trip when their enclosing tile is full, each with the index of its level."""
     enclosing = nest.full
     loops: list[tuple[int, TileLoop]] = []
     for index, level in enumerate(levels):

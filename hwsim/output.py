@@ -18,6 +18,8 @@ from workloads.errors import UserError
 SCHEMA = 1
 STANDARD_OUTPUT = "-"
 OPS_COLUMNS = ("op", "cycles", "seconds", "energy_joules", "bound_by")
+PROOF_COLUMN = "proof"
+"""Last column where a mapper was chosen that can prove its mappings; the default one never does."""
 
 
 class OutputError(UserError):
@@ -67,10 +69,26 @@ def as_json(report: Report) -> dict[str, Any]:
         ],
         "ops": _op_rows(report),
         "mapper": {"name": report.mapper, "note": report.mapper_note},
+        **_fused(report),
         "conventions": list(report.conventions),
         "warnings": list(report.warnings),
         "footnotes": [{"keys": list(n.keys), "cite": n.cite, "status": n.status} for n in report.footnotes],
     }
+
+
+def _fused(report: Report) -> dict[str, Any]:
+    """The fused groups, where there are any."""
+    rows = [
+        {
+            "name": group.name,
+            "ops": list(group.ops),
+            "along": group.along,
+            "chunks": group.chunks,
+            "held": [{"tensor": tensor, "bytes": size} for tensor, size in group.held],
+        }
+        for group in report.fused
+    ]
+    return {"fused": rows} if rows else {}
 
 
 def _op_rows(report: Report) -> list[dict[str, Any]]:
@@ -88,6 +106,7 @@ def _op_rows(report: Report) -> list[dict[str, Any]]:
             "utilization": row.utilization,
             "bound_by": row.bound_by,
             "mapping": row.mapping,
+            "proof": row.proof,
         }
         for row in report.ops
     ]
@@ -108,12 +127,18 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def ops_csv(report: Report) -> str:
-    """One row per operator (all its repetitions), columns ``OPS_COLUMNS``; cycles of the report's clock, rounded."""
+    """One row per operator (all its repetitions), see ``ops_table``; cycles of the report's clock, rounded."""
     rows = (
-        (row.name, round(row.seconds * report.clock_hertz), row.seconds, row.energy_joules, row.bound_by)
+        (row.name, round(row.seconds * report.clock_hertz), row.seconds, row.energy_joules, row.bound_by, row.proof)
         for row in report.ops
     )
-    return csv_text(OPS_COLUMNS, rows)
+    return ops_table(rows, report.mapper)
+
+
+def ops_table(rows: Iterable[Sequence[object]], mapper: str) -> str:
+    """Rows of ``OPS_COLUMNS`` and ``PROOF_COLUMN`` as CSV; the default mapper's are written without the latter."""
+    columns = OPS_COLUMNS if mapper == "fast" else (*OPS_COLUMNS, PROOF_COLUMN)
+    return csv_text(columns, (row[: len(columns)] for row in rows))
 
 
 def trace_text(report: Report) -> str:

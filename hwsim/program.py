@@ -88,15 +88,22 @@ class Played:
 
 @dataclass(slots=True)
 class State:
-    """Where a program stands: times of registers and resources, remembered stores, time and work of every operator."""
+    """Where a program stands: times of registers and resources, remembered stores, time and work of every operator.
+
+    Where operators overlap, ``first`` is the earliest start since the last mark (-1: none) and ``last`` the latest end;
+    ``horizon`` and ``ops`` take them over at the next mark.
+    """
 
     registers: list[int]
     free_at: list[int]
     pending: list[Defer | None]
     ops: list[int]
     busy: Busy
+    overlapping: bool = False
     horizon: int = 0
     marked: int = 0
+    first: int = -1
+    last: int = 0
     played: list[Played] = field(default_factory=list)
     record: int = 0
     steps: int = 0
@@ -104,12 +111,16 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many registers, resources, store slots and operators a program uses."""
+    """How many registers, resources, store slots and operators a program uses.
+
+    ``overlapping``: an operator's time lasts from its first start to its last end, not from the mark before.
+    """
 
     registers: int
     resources: int
     slots: int
     ops: int
+    overlapping: bool = False
 
 
 def run(nodes: tuple[Node, ...], size: Size, record: int = 0) -> State:
@@ -121,12 +132,16 @@ def run(nodes: tuple[Node, ...], size: Size, record: int = 0) -> State:
         record: at most so many tasks are recorded for a timeline.
 
     Returns:
-        The final state; ``horizon`` is the makespan, ``ops`` the time of every operator (they add up to the makespan),
-        ``busy`` how long each resource works for and during each operator.
+        The final state; ``horizon`` is the makespan, ``ops`` the time of every operator (they add up to the makespan,
+        unless operators overlap), ``busy`` how long each resource works for and during each operator.
     """
     busy = no_work(size.ops, size.resources)
-    state = State([0] * size.registers, [0] * size.resources, [None] * size.slots, [0] * size.ops, busy, record=record)
+    state = State(
+        [0] * size.registers, [0] * size.resources, [None] * size.slots, [0] * size.ops, busy,
+        record=record, overlapping=size.overlapping,
+    )  # fmt: skip
     _play(nodes, state)
+    state.horizon = max(state.horizon, state.last)
     return state
 
 
@@ -147,9 +162,18 @@ def _play(nodes: tuple[Node, ...], state: State) -> None:
         elif isinstance(node, Flush):
             _flush(node.slot, state)
         else:
-            state.ops[node.index] += state.horizon - state.marked
-            state.marked = state.horizon
-            state.busy.mark(node.index)
+            _mark(node, state)
+
+
+def _mark(node: Mark, state: State) -> None:
+    if state.overlapping:
+        state.ops[node.index] += state.last - state.first if state.first >= 0 else 0
+        state.horizon = max(state.horizon, state.last)
+        state.first, state.last = -1, 0
+    else:
+        state.ops[node.index] += state.horizon - state.marked
+        state.marked = state.horizon
+    state.busy.mark(node.index)
 
 
 def _start(node: Run, state: State) -> None:
@@ -160,8 +184,12 @@ def _start(node: Run, state: State) -> None:
     finish = start + node.duration
     state.free_at[node.resource] = finish
     registers[node.sets] = finish + node.delay
-    state.horizon = max(state.horizon, finish)
     state.busy.open[node.resource] += node.duration
+    if state.overlapping:
+        state.first = start if state.first < 0 else min(state.first, start)
+        state.last = max(state.last, finish)
+    else:
+        state.horizon = max(state.horizon, finish)
     if start < state.marked:
         state.busy.early[node.resource] += min(finish, state.marked) - start
     state.steps += 1
@@ -209,7 +237,7 @@ def _written(nodes: tuple[Node, ...]) -> _Written:
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
     times: tuple[int, ...]
-    pending: tuple[Defer | None, ...]
+    pending: tuple[object, ...]
     ops: tuple[int, ...]
     busy: BusySnapshot
 
@@ -217,11 +245,15 @@ class _Snapshot:
 def _snapshot(state: State, written: _Written) -> _Snapshot:
     times = [state.registers[index] for index in written.registers]
     times += [state.free_at[index] for index in written.resources]
-    times.append(state.horizon)
-    if written.ops:
-        times.append(state.marked)
+    if not state.overlapping:
+        times += [state.horizon, state.marked] if written.ops else [state.horizon]
+    else:
+        times += [state.horizon] if written.ops else []
+        if state.first >= 0:
+            times += [state.last, state.first] if written.ops else [state.last]
     ops = tuple(state.ops[index] for index in written.ops)
-    return _Snapshot(tuple(times), tuple(state.pending), ops, state.busy.snapshot(written.ops))
+    pending = (*state.pending, state.first >= 0)
+    return _Snapshot(tuple(times), pending, ops, state.busy.snapshot(written.ops))
 
 
 def _repeat(node: Repeat, state: State) -> None:
@@ -257,7 +289,7 @@ def _period(history: list[_Snapshot]) -> int:
     """
     for period in range(1, min((len(history) - 1) // 2, LONGEST_PERIOD) + 1):
         now, before = history[-1], history[-1 - period]
-        shift = now.times[0] - before.times[0]
+        shift = now.times[0] - before.times[0] if now.times else 0
         stores_equal = all(history[-1 - k].pending == history[-1 - k - period].pending for k in range(period + 1))
         steady = stores_equal and now.busy.early == before.busy.early
         if steady and all(new - old == shift for new, old in zip(now.times, before.times, strict=True)):
@@ -266,14 +298,18 @@ def _period(history: list[_Snapshot]) -> int:
 
 
 def _skip(state: State, written: _Written, before: _Snapshot, now: _Snapshot, rounds: int) -> None:
-    shift = rounds * (now.times[0] - before.times[0])
+    shift = rounds * (now.times[0] - before.times[0]) if now.times else 0
     for index in written.registers:
         state.registers[index] += shift
     for index in written.resources:
         state.free_at[index] += shift
-    state.horizon += shift
-    if written.ops:
-        state.marked += shift
+    if state.overlapping:
+        state.horizon += shift if written.ops else 0
+        state.last += shift if state.first >= 0 else 0
+        state.first += shift if state.first >= 0 and written.ops else 0
+    else:
+        state.horizon += shift
+        state.marked += shift if written.ops else 0
     for index, new, old in zip(written.ops, now.ops, before.ops, strict=True):
         state.ops[index] += rounds * (new - old)
     state.busy.skip(written.ops, before.busy, now.busy, rounds)

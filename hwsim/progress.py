@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -30,22 +30,31 @@ def track(items: Iterable[T], label: str, total: int) -> Iterator[T]:
 
 
 @contextmanager
-def waiting(label: str) -> Generator[None]:
-    """While the block runs, from the first second on, keep a line such as ``tracing model.py: 3 s`` up to date."""
+def waiting(label: str) -> Generator[Callable[[str], None]]:
+    """While the block runs, from the first second on, keep a line such as ``tracing model.py: 3 s`` up to date.
+
+    The block may call what it gets with a few words about how far it is, which then stand behind the seconds.
+    """
+    words = [""]
+
+    def say(text: str) -> None:
+        words[0] = text
+
     if not sys.stderr.isatty():
-        yield
+        yield say
         return
     done = threading.Event()
     started = time.monotonic()
 
     def count() -> None:
         while not done.wait(PATIENCE_SECONDS):
-            _write(f"\r{label}: {time.monotonic() - started:.0f} s")
+            more = f", {words[0]}\x1b[K" if words[0] else ""
+            _write(f"\r{label}: {time.monotonic() - started:.0f} s{more}")
 
     counter = threading.Thread(target=count, daemon=True)
     counter.start()
     try:
-        yield
+        yield say
     finally:
         done.set()
         counter.join()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hwsim.schedule import FusedGroup
+
 
 @dataclass(frozen=True, slots=True)
 class EnergyRow:
@@ -18,7 +20,10 @@ class EnergyRow:
 
 @dataclass(frozen=True, slots=True)
 class TrafficRow:
-    """Bytes that one operator (all its repetitions) reads from and writes to one memory."""
+    """Bytes that one operator (all its repetitions) reads from and writes to one memory.
+
+    With those of whole tensors that are brought in for it, or written out after it has computed them.
+    """
 
     op: str
     memory: str
@@ -32,12 +37,14 @@ class OpRow:
 
     Attributes:
         count: how often it runs.
-        seconds: its share of the total time, all repetitions.
+        seconds: its share of the total time, all repetitions; in a concurrent schedule from its first task to its end,
+            so that the times of operators overlap.
         busy_seconds: how long its unit works on it: the latency if every transfer were hidden.
         utilization: multiply-accumulates over what its unit could do in that time; 0 for other work.
         bound_by: "compute", "memory:<name>", "overhead" or "dependency".
         unit: where it ran.
         mapping: one readable line.
+        proof: what is proven of the mapping, as in ``hwsim.schedule.Mapping``.
     """
 
     name: str
@@ -52,6 +59,7 @@ class OpRow:
     bound_by: str
     mapping: str = ""
     busy_seconds: float = 0.0
+    proof: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,7 @@ class Report:
         energy, traffic, ops: rows; totals are their sums.
         residency: bytes of weights, state and largest activations, and the capacity they must fit.
         footnotes: sources of the chip's numbers, assumed ones included.
+        fused: groups of operators that run chunk by chunk.
     """
 
     model: str
@@ -127,6 +136,7 @@ class Report:
     conventions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     footnotes: tuple[Footnote, ...] = ()
+    fused: tuple[FusedGroup, ...] = ()
 
     @property
     def energy_joules(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.columns import Columns
@@ -14,6 +14,7 @@ from rich.text import Text
 from hwsim import summary
 from hwsim.quantity import show as quantity
 from hwsim.report import OpRow, Report, traffic_bytes
+from hwsim.schedule import FusedGroup
 
 BAR = 10
 GAP = 2
@@ -36,8 +37,26 @@ def show(
     console.print(_indent(Columns([_energy(report), _traffic(report)], padding=(0, 3))))
     if top and report.ops:
         console.print(_indent(_operators(report, top, console.width - 1)))
+    if report.fused:
+        console.print(_indent(fused_table(report.fused)))
     for label, text, style in _remarks(report, sources):
         console.print(Text.assemble((label, style), text))
+
+
+def fused_table(groups: Sequence[FusedGroup]) -> Table:
+    """Groups of operators that run chunk by chunk, and what each keeps on chip."""
+    table = _table("<fused group", "chunks", "<along", "on chip", "<most of it")
+    for group in groups:
+        held = sum(size for _, size in group.held)
+        largest = max(group.held, key=lambda item: item[1], default=("", 0))[0]
+        name = f"{_tail(group.ops[0])} .. {_tail(group.ops[-1])} ({len(group.ops)})"
+        table.add_row(Text(name), f"{group.chunks:,}", Text(group.along), quantity(held, "B"), Text(_tail(largest)))
+    return table
+
+
+def _tail(name: str) -> str:
+    """The last two parts of a dotted name."""
+    return ".".join(name.split(".")[-2:])
 
 
 def _title(report: Report) -> Text:
@@ -73,7 +92,7 @@ def _facts(report: Report, tdp_watts: float | None) -> Iterator[tuple[str, str]]
     yield "lower bounds", _bounds(report)
     yield "model", _model(report)
     if report.mapper:
-        yield "mapper", f"{report.mapper}{f' ({report.mapper_note})' if report.mapper_note else ''}"
+        yield "mapper", f"{report.mapper}{f': {report.mapper_note}' if report.mapper_note else ''}"
 
 
 def _per_work(report: Report) -> str:

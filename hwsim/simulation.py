@@ -6,32 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hwsim.bounds import BoundError, DoesNotFitError, bounds, check_fits
+from hwsim.channels import Channel, channels_of, lane, port_rows
 from hwsim.chip import Chip
+from hwsim.concurrent import make_concurrent_program
 from hwsim.cost import dollars_per_million
 from hwsim.energy import energy_warnings
 from hwsim.machine import Machine, capacity_bytes, make_machine
-from hwsim.pipeline import REGISTERS, TICKS_PER_CYCLE, begin, end
-from hwsim.program import Mark, Node, Repeat, Size, State, run
+from hwsim.pipeline import TICKS_PER_CYCLE
+from hwsim.program import Node, State, run
 from hwsim.report import EnergyRow, OpRow, Report, Span, TrafficRow
-from hwsim.schedule import Schedule, Step
+from hwsim.schedule import Schedule
+from hwsim.sequence import Entry, make_entries, make_program, program_size
 from hwsim.technology import static_power_watts
+from hwsim.transfers import transfer_actions, transfer_seconds, transfer_traffic
 from hwsim.units.base import Cautious
-from hwsim.work import Work, chunk_of, make_work
-from workloads.graph import Op, OperatorGraph, Role, Tensor, graph_macs, role_bytes
+from workloads.graph import OperatorGraph, Role, graph_macs, role_bytes
 
-__all__ = ["DoesNotFitError", "simulate"]
+__all__ = ["DoesNotFitError", "Entry", "simulate"]
 
 TIMELINE_TASKS = 4000
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A step with its operator, its work and how often a segment repeats it."""
-
-    step: Step
-    op: Op
-    work: Work
-    repeats: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +65,16 @@ def play_schedule(graph: OperatorGraph, schedule: Schedule, chip: Chip, machine:
     """
     machine = machine or make_machine(chip)
     check_fits(graph, machine)
-    nodes, entries = build_program(graph, schedule, machine)
-    size = Size(REGISTERS, len(machine.resources), 1, len(entries))
-    state = run(nodes, size, TIMELINE_TASKS)
-    report = _report(graph, schedule, machine, entries, state)
+    entries = make_entries(graph, schedule, machine)
+    state, channels = _fastest(graph, schedule, machine, entries)
+    report = _report(graph, schedule, machine, entries, state, channels)
     if report.seconds < report.bounds.seconds * (1 - 1e-6):
         raise BoundError(
             f"{graph.model} on {chip.name}: {report.seconds} s is below the bound {report.bounds.seconds} s"
         )
-    own, within = (_in_seconds(rows, chip) for rows in (state.busy.own, state.busy.within))
+    own, within = (
+        _in_seconds(port_rows(rows, channels, machine), chip) for rows in (state.busy.own, state.busy.within)
+    )
     return Simulation(report, machine, tuple(entries), own, within)
 
 
@@ -89,101 +83,67 @@ def _in_seconds(rows: Sequence[Sequence[int]], chip: Chip) -> tuple[tuple[float,
     return tuple(tuple(ticks / per_second for ticks in row) for row in rows)
 
 
-def build_program(graph: OperatorGraph, schedule: Schedule, machine: Machine) -> tuple[tuple[Node, ...], list[Entry]]:
-    """The whole schedule as one loop program, with the steps that its marks stand for."""
-    entries = _entries(graph, schedule, machine)
-    return _program(graph, schedule, machine, entries), entries
+def _fastest(
+    graph: OperatorGraph, schedule: Schedule, machine: Machine, entries: Sequence[Entry]
+) -> tuple[State, Mapping[str, Channel]]:
+    """A schedule played; a concurrent one with its outer memory in program order, or divided where that is faster."""
+    in_order = run(_program(graph, schedule, machine, entries, {}), program_size(schedule, machine), TIMELINE_TASKS)
+    channels = channels_of(schedule, machine) if schedule.concurrent else {}
+    if not channels:
+        return in_order, channels
+    size = program_size(schedule, machine, len(channels))
+    divided = run(_program(graph, schedule, machine, entries, channels), size, TIMELINE_TASKS)
+    return (divided, channels) if divided.horizon < in_order.horizon else (in_order, {})
 
 
-def _entries(graph: OperatorGraph, schedule: Schedule, machine: Machine) -> list[Entry]:
-    ops: dict[str, tuple[Op, Mapping[str, Tensor]]] = {}
-    for _, op in graph.walk():
-        tensors = {**graph.by_name, **{t.name: t for t in op.internal}} if op.internal else graph.by_name
-        ops[op.name] = (op, tensors)
-        ops.update((part.name, (part, tensors)) for part in op.parts)
-    entries: list[Entry] = []
-    for step in schedule.steps:
-        op, tensors = ops[step.op]
-        work = make_work(machine, chunk_of(op, step), step, tensors)
-        entries.append(Entry(step, op, work, graph.segments[step.segment].count * step.chunks))
-    return entries
+def _program(
+    graph: OperatorGraph,
+    schedule: Schedule,
+    machine: Machine,
+    entries: Sequence[Entry],
+    channels: Mapping[str, Channel],
+) -> tuple[Node, ...]:
+    if schedule.concurrent:
+        return make_concurrent_program(graph, schedule, machine, entries, channels)
+    return make_program(graph, schedule, machine, entries)
 
 
-def _program(graph: OperatorGraph, schedule: Schedule, machine: Machine, entries: Sequence[Entry]) -> tuple[Node, ...]:
-    held = _held_bytes(schedule)
-    nodes: list[Node] = []
-    for index, segment in enumerate(graph.segments):
-        places = [place for place, entry in enumerate(entries) if entry.step.segment == index]
-        body: list[Node] = []
-        for position, place in enumerate(places):
-            before = [place - 1] if place else []
-            if position == 0 and segment.count > 1:
-                before.append(places[-1])
-            ahead = bool(before) and all(_fits_beside(machine, entries, held, other, place) for other in before)
-            work = (*begin(ahead), *entries[place].work.nodes, *end())
-            body += [*work, Mark(place)]
-        nodes += (
-            _chunked(body, [entries[place].step for place in places])
-            if segment.count == 1
-            else [Repeat(segment.count, tuple(_chunked(body, [entries[place].step for place in places])))]
-        )
-    return tuple(nodes)
+def build_program(
+    graph: OperatorGraph, schedule: Schedule, machine: Machine, channels: Mapping[str, Channel] | None = None
+) -> tuple[tuple[Node, ...], list[Entry]]:
+    """The whole schedule as one loop program, with the steps that its marks stand for.
 
-
-def _chunked(body: Sequence[Node], steps: Sequence[Step]) -> list[Node]:
-    """Steps of one composite that run chunk by chunk become one loop over the chunks."""
-    result: list[Node] = []
-    group: list[Node] = []
-    rest = list(body)
-    for position, step in enumerate(steps):
-        mark = next(place for place, node in enumerate(rest) if isinstance(node, Mark))
-        group += rest[: mark + 1]
-        rest = rest[mark + 1 :]
-        following = steps[position + 1] if position + 1 < len(steps) else None
-        if following is not None and step.chunks > 1 and following.group == step.group:
-            continue
-        result += [Repeat(step.chunks, tuple(group))] if step.chunks > 1 else group
-        group = []
-    return result
-
-
-def _held_bytes(schedule: Schedule) -> dict[int, int]:
-    """Bytes of placed tensors alive in each step."""
-    held: dict[int, int] = {}
-    for placement in schedule.placements:
-        for step in range(placement.first_step, placement.last_step + 1):
-            held[step] = held.get(step, 0) + placement.size_bytes
-    return held
-
-
-def _fits_beside(machine: Machine, entries: Sequence[Entry], held: Mapping[int, int], before: int, after: int) -> bool:
-    """Whether the first tiles of one step can be loaded while the step before still holds its buffers."""
-    pads = [machine.scratchpad(entries[place].step.mapping.unit) for place in (before, after)]
-    if pads[0] is None or pads[1] is None:
-        return False
-    if pads[0] != pads[1]:
-        return True
-    placed = max(held.get(before, 0), held.get(after, 0))
-    needed = entries[before].work.held_bytes + entries[after].work.first_bytes + placed
-    return needed <= machine.chip.memories[pads[0]].size
+    Args:
+        graph: bound operator graph.
+        schedule: for it.
+        machine: the chip.
+        channels: of a concurrent schedule, see ``hwsim.channels``; its size has to count them.
+    """
+    entries = make_entries(graph, schedule, machine)
+    return _program(graph, schedule, machine, entries, channels or {}), entries
 
 
 def _report(
-    graph: OperatorGraph, schedule: Schedule, machine: Machine, entries: Sequence[Entry], state: State
+    graph: OperatorGraph,
+    schedule: Schedule,
+    machine: Machine,
+    entries: Sequence[Entry],
+    state: State,
+    channels: Mapping[str, Channel],
 ) -> Report:
     chip = machine.chip
     per_second = chip.clock_hertz * TICKS_PER_CYCLE
     seconds = state.horizon / per_second
+    # Static energy is spent once, however many operators run at a time: they share it by their times.
+    share = state.horizon / (sum(state.ops) or 1) if schedule.concurrent else 1.0
     static = static_power_watts(chip)
     energy: list[EnergyRow] = []
     traffic: list[TrafficRow] = []
     ops: list[OpRow] = []
     for index, entry in enumerate(entries):
-        own = _energy_rows(entry, state.ops[index] / per_second, static)
+        own = _energy_rows(machine, entry, state.ops[index] / per_second * share, static)
         energy += own
-        traffic += [
-            TrafficRow(entry.op.name, m, r * entry.repeats, w * entry.repeats) for m, r, w in entry.work.traffic
-        ]
+        traffic += [TrafficRow(entry.op.name, *row) for row in entry_traffic(machine, entry)]
         ops.append(_op_row(machine, entry, state.ops[index] / per_second, sum(row.energy_joules for row in own)))
     warnings = list(energy_warnings(chip, [action for entry in entries for action in entry.work.actions]))
     warnings += [f"unknown operator {name} at {path} counted as traffic only ({n}x)" for name, path, n in graph.unknown]
@@ -207,7 +167,7 @@ def _report(
         traffic=tuple(traffic),
         ops=tuple(ops),
         bounds=bounds(graph, machine),
-        timeline=_timeline(machine, entries, state),
+        timeline=_timeline(machine, state, channels),
         parameters=graph.parameters,
         macs=graph_macs(graph),
         weight_bytes=role_bytes(graph, Role.WEIGHT),
@@ -217,9 +177,10 @@ def _report(
         price_dollars_per_million=dollars_per_million(chip, seconds, work, joules / seconds) if seconds else None,
         mapper=schedule.mapper,
         mapper_note=schedule.note,
-        conventions=conventions(graph),
+        conventions=conventions(graph, _issue(schedule, channels)),
         warnings=tuple(warnings),
         footnotes=machine.footnotes,
+        fused=schedule.fused,
     )
 
 
@@ -233,10 +194,9 @@ def _cautions(graph: OperatorGraph, machine: Machine, entries: Sequence[Entry], 
     return found
 
 
-_ALWAYS = (
-    "operators run one after the other; the next operator's weights are fetched ahead where they fit",
-    "weights start in the outermost memory and are read once per inference or step",
-)
+_SERIAL = "operators run one after the other; the next operator's weights are fetched ahead where they fit"
+_SIDE_BY_SIDE = "units run side by side, each its operators in issue order; the times of operators overlap"
+_ALWAYS = ("weights start in the outermost memory and are read once per inference or step",)
 _LANGUAGE = {
     "decode": ("context counts the new token: a decode step attends to so many keys",),
     "prefill": (
@@ -246,14 +206,25 @@ _LANGUAGE = {
 }
 
 
-def conventions(graph: OperatorGraph) -> tuple[str, ...]:
-    """How things were counted in a graph's phase, in words."""
+def _issue(schedule: Schedule, channels: Mapping[str, Channel]) -> tuple[str, ...]:
+    """How the steps of a schedule follow one another, in words."""
+    if not schedule.concurrent:
+        return (_SERIAL,)
+    divided = "each unit has an equal part of the outermost memory's bandwidth, which is faster than program order"
+    return (
+        (_SIDE_BY_SIDE, divided) if channels else (_SIDE_BY_SIDE, "the outermost memory serves units in program order")
+    )
+
+
+def conventions(graph: OperatorGraph, issue: tuple[str, ...] = (_SERIAL,)) -> tuple[str, ...]:
+    """How things were counted in a graph's phase, in words; ``issue`` says how operators follow one another."""
+    always = (*issue, *_ALWAYS)
     if graph.phase in _LANGUAGE:
-        return (*_LANGUAGE[graph.phase], *_ALWAYS)
+        return (*_LANGUAGE[graph.phase], *always)
     kept = any(op.kind == "batchnorm" for _, op in graph.walk())
     folded = () if kept else ("batch norms are folded into the convolutions before them",)
     convolves = any(op.kind.startswith("conv") for _, op in graph.walk())
-    return (*folded, *_ALWAYS) if convolves else _ALWAYS
+    return (*folded, *always) if convolves else always
 
 
 def _work_done(graph: OperatorGraph) -> tuple[int, str]:
@@ -266,10 +237,22 @@ def _work_done(graph: OperatorGraph) -> tuple[int, str]:
     return batch, "inferences"
 
 
-def _energy_rows(entry: Entry, seconds: float, static_watts: float) -> list[EnergyRow]:
+def entry_traffic(machine: Machine, entry: Entry) -> list[tuple[str, float, float]]:
+    """(memory, bytes read, bytes written) of a step with all its repetitions and transfers, by memory."""
+    sums = {memory: (read * entry.repeats, write * entry.repeats) for memory, read, write in entry.work.traffic}
+    for transfer in entry.moved:
+        for memory, read, write in transfer_traffic(machine, transfer):
+            before = sums.get(memory, (0.0, 0.0))
+            sums[memory] = (before[0] + read * entry.rounds, before[1] + write * entry.rounds)
+    return [(memory, read, write) for memory, (read, write) in sums.items()]
+
+
+def _energy_rows(machine: Machine, entry: Entry, seconds: float, static_watts: float) -> list[EnergyRow]:
     rows: list[EnergyRow] = []
-    for action in entry.work.actions:
-        count = action.count * entry.repeats
+    actions = [(action, entry.repeats) for action in entry.work.actions]
+    actions += [(action, entry.rounds) for one in entry.moved for action in transfer_actions(machine, one)]
+    for action, times in actions:
+        count = action.count * times
         if count:
             joules = count * (action.energy_joules or 0.0)
             rows.append(EnergyRow(entry.op.name, action.component, action.action, count, joules))
@@ -295,6 +278,7 @@ def _op_row(machine: Machine, entry: Entry, seconds: float, joules: float) -> Op
         bound_by=_bound_by(machine, entry, seconds),
         mapping=work.note,
         busy_seconds=(work.compute_seconds + work.overhead_seconds) * entry.repeats,
+        proof=entry.step.mapping.proof,
     )
 
 
@@ -302,19 +286,19 @@ def _bound_by(machine: Machine, entry: Entry, seconds: float) -> str:
     work = entry.work
     if work.bound_by:
         return work.bound_by
+    moving = entry.rounds * sum(transfer_seconds(machine, transfer) for transfer in entry.moved)
     terms = {
-        "compute": work.compute_seconds,
-        f"memory:{machine.outer(entry.step.mapping.unit)}": work.memory_seconds,
-        "overhead": work.overhead_seconds,
+        "compute": work.compute_seconds * entry.repeats,
+        f"memory:{machine.outer(entry.step.mapping.unit)}": work.memory_seconds * entry.repeats + moving,
+        "overhead": work.overhead_seconds * entry.repeats,
     }
     name, largest = max(terms.items(), key=lambda item: item[1])
-    return name if largest * entry.repeats >= 0.5 * seconds else "dependency"
+    return name if largest >= 0.5 * seconds else "dependency"
 
 
-def _timeline(machine: Machine, entries: Sequence[Entry], state: State) -> tuple[Span, ...]:
+def _timeline(machine: Machine, state: State, channels: Mapping[str, Channel]) -> tuple[Span, ...]:
     per_second = machine.chip.clock_hertz * TICKS_PER_CYCLE
-    names = machine.resources
     return tuple(
-        Span(names[one.resource], one.name, one.start / per_second, one.finish / per_second, one.repeats)
+        Span(lane(one, channels, machine), one.name, one.start / per_second, one.finish / per_second, one.repeats)
         for one in state.played
     )

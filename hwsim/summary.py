@@ -8,8 +8,18 @@ from hwsim.report import OpRow, Report, Span
 
 
 def utilization(report: Report) -> float:
-    """Utilization of the units averaged over the total time, 0..1; work without multiply-accumulates counts as 0."""
-    return sum(row.seconds * row.utilization for row in report.ops) / report.seconds if report.seconds else 0.0
+    """Utilization of the units averaged over the total time, 0..1; work without multiply-accumulates counts as 0.
+
+    Where operators overlap it is averaged over the time of all operators.
+    """
+    used = sum(row.seconds * row.utilization for row in report.ops)
+    return used / operator_seconds(report) if report.seconds else 0.0
+
+
+def operator_seconds(report: Report) -> float:
+    """Seconds of all operators together: the total time, more where operators overlap."""
+    together = sum(row.seconds for row in report.ops)
+    return together if together > report.seconds * (1 + 1e-9) else report.seconds
 
 
 def shares(report: Report, key: Callable[[OpRow], str]) -> dict[str, float]:

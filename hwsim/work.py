@@ -52,13 +52,22 @@ class Work:
 
 
 def chunk_of(op: Op, step: Step) -> Op:
-    """The operator that one chunk of a step executes: some loops shortened, masked points shared evenly."""
-    if step.chunks == 1:
+    """The operator that one chunk of a step executes: some loops shortened, masked points shared evenly.
+
+    Where chunks add up, the sums are read and written instead of the result.
+    """
+    if not step.tile and not step.sums:
         return op
     sizes = dict(step.tile)
     loops = tuple(replace(loop, extent=sizes.get(loop.name, loop.extent)) for loop in op.loops)
-    active = None if op.active_points is None else number(op.active_points) // step.chunks
-    return replace(op, loops=loops, active_points=active)
+    active = op.active_points
+    if active is not None:
+        shares = [(number(new.extent), number(old.extent)) for new, old in zip(loops, op.loops, strict=True)]
+        active = number(active) * math.prod(new for new, _ in shares) // math.prod(old for _, old in shares)
+    if not step.sums:
+        return replace(op, loops=loops, active_points=active)
+    target = replace(op.writes[0], tensor=step.sums)
+    return replace(op, loops=loops, active_points=active, reads=(*op.reads, target), writes=(target,))
 
 
 def make_work(machine: Machine, op: Op, step: Step, tensors: Mapping[str, Tensor]) -> Work:
@@ -112,7 +121,11 @@ def _contraction_work(machine: Machine, unit: ArrayUnit, op: Op, step: Step, ten
     traffic = memory_traffic(nest, rows, outer, stored)
     extra = _extra_reads(op, tensors, step.mapping.resident)
     traffic[outer] = _plus(traffic.get(outer, (0.0, 0.0)), (extra, 0.0))
-    moved = _outer_bytes(nest, rows, outer)
+    pad = machine.scratchpad(unit.name)
+    if step.sums and pad is not None:
+        again = touched_bytes(op, op.writes[0], tensors[step.sums])
+        traffic[pad] = _plus(traffic.get(pad, (0.0, 0.0)), (again, 0.0))
+    moved = moved_bytes(nest, rows, outer)
     first, held = footprint(machine, unit.name, nest, levels, tiling)
     return Work(
         nodes=contraction(tiling, place),
@@ -120,7 +133,7 @@ def _contraction_work(machine: Machine, unit: ArrayUnit, op: Op, step: Step, ten
         actions=(
             *unit.actions(nest, counted),
             *_memory_actions(machine, traffic),
-            *_row_actions(machine, outer, nest, moved, tiling),
+            *row_actions(machine, outer, nest, moved, tile_extents(nest, (Level(outer, loops),), 1)),
         ),
         macs=nest.active_points,
         peak=unit.peak_operations(op, tensors),
@@ -142,7 +155,7 @@ def _busy_ticks(tiling: Tiling) -> int:
     return total
 
 
-def _outer_bytes(nest: Nest, rows: Sequence[Traffic], outer: str) -> dict[Operand, float]:
+def moved_bytes(nest: Nest, rows: Sequence[Traffic], outer: str) -> dict[Operand, float]:
     """Bytes of every operand that cross the outer memory, in both directions together."""
     moved: dict[Operand, float] = {}
     for row in rows:
@@ -152,14 +165,13 @@ def _outer_bytes(nest: Nest, rows: Sequence[Traffic], outer: str) -> dict[Operan
     return moved
 
 
-def _row_actions(
-    machine: Machine, outer: str, nest: Nest, moved: Mapping[Operand, float], tiling: Tiling
+def row_actions(
+    machine: Machine, outer: str, nest: Nest, moved: Mapping[Operand, float], tile: Mapping[str, int]
 ) -> tuple[Action, ...]:
     """Rows of a DRAM that are opened beyond one per row of bytes, which is in the energy of the bits already."""
     dram = machine.drams.get(outer)
     if dram is None:
         return ()
-    tile = tile_extents(nest, (Level(outer, tiling.loops),), 1)
     extra = 0.0
     for role, size in moved.items():
         operand = nest.operand(role)
@@ -272,6 +284,8 @@ def _stream_work(machine: Machine, unit: StreamUnit, op: Op, step: Step, tensors
     ticks = unit_ticks(chip, unit.name, unit.stream_cycles(op, piece))
     last_ticks = unit_ticks(chip, unit.name, unit.stream_cycles(op, last))
     work = Stream(pieces, ticks, last_ticks, read, write, last / piece, waits)
+    # A second pass reads a piece again, into the same buffers.
+    held = sum(stream_bytes(op, tensors, step.mapping.resident, 1)) / pieces
     outer, pad = machine.outer(unit.name), machine.scratchpad(unit.name)
     traffic = {outer: (read, write)}
     if pad is not None:
@@ -286,8 +300,8 @@ def _stream_work(machine: Machine, unit: StreamUnit, op: Op, step: Step, tensors
         peak=unit.peak_operations(op, tensors),
         compute_seconds=(ticks * (pieces - 1) + last_ticks) / ticks_of(chip, 1.0),
         memory_seconds=_port_seconds(machine, unit.name, read + write),
-        first_bytes=(read + write) / pieces,
-        held_bytes=2 * (read + write) / pieces,
+        first_bytes=held,
+        held_bytes=2 * held,
         note=f"{pieces} pieces of {piece:,} points" if pieces > 1 else "one piece",
     )
 

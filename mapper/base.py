@@ -9,20 +9,45 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args
 
-from hwsim.machine import Machine
-from hwsim.nest import Nest
-from hwsim.operand import Operand
-from hwsim.schedule import Level
-from hwsim.units.base import ArrayUnit
 from workloads.errors import UserError, did_you_mean
 
+if TYPE_CHECKING:
+    # For annotations only: the options of the commands are built from this module, which must cost nothing.
+    from hwsim.machine import Machine
+    from hwsim.nest import Nest
+    from hwsim.operand import Operand
+    from hwsim.schedule import Level
+    from hwsim.units.base import ArrayUnit
+
 Objective: TypeAlias = Literal["latency", "energy", "edp", "traffic"]
+OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
+Residency: TypeAlias = Literal["first-fit", "optimal"]
+RESIDENCIES: tuple[Residency, ...] = get_args(Residency)
+Fusion: TypeAlias = Literal["off", "auto"]
+FUSIONS: tuple[Fusion, ...] = get_args(Fusion)
+Rule: TypeAlias = Literal["peak", "heft", "ilp", "auto"]
+"""How operators find their units: by peak rate, or placed by one of the methods of ``mapper.placement``."""
+RULES: tuple[Rule, ...] = get_args(Rule)
 
 
-class InfeasibleError(UserError):
-    """No mapping exists; the message names the constraint and the smallest change that would help."""
+class CannotMapError(UserError):
+    """An operator cannot run on a chip.
+
+    Attributes:
+        op: the operator, where it is known.
+        memory: that is too small for it, if it is that.
+    """
+
+    def __init__(self, message: str, op: str = "", memory: str = "") -> None:
+        super().__init__(message)
+        self.op = op
+        self.memory = memory
+
+
+class InfeasibleError(CannotMapError):
+    """No mapping exists; the message names the constraint, and that of a whole graph the smallest change that helps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +73,7 @@ class Goal:
 
     Attributes:
         objective: what is minimized first; the others break ties.
-        budget_seconds: wall time after which an anytime search stops; None is until done.
+        budget_seconds: wall time per contraction after which an anytime search stops; None is until done.
         jobs: processor cores that a search may use.
     """
 
@@ -99,8 +124,20 @@ class Mapper(Protocol):
         ...
 
 
+class Store(Protocol):
+    """Results of earlier runs; ``mapper.cache`` is one."""
+
+    def get(self, task: Task, mapper: str, goal: Goal) -> Found | None:
+        """The result kept for a task, if there is one."""
+        ...
+
+    def put(self, task: Task, mapper: str, goal: Goal, found: Found) -> None:
+        """Keep a result."""
+        ...
+
+
 _MAPPERS: dict[str, Mapper] = {}
-_MODULES = {"fast": "mapper.fast", "exhaustive": "mapper.exhaustive"}
+_MODULES = {"fast": "mapper.fast", "exhaustive": "mapper.exhaustive", "optimal": "mapper.optimal"}
 
 
 def mapper_names() -> tuple[str, ...]:

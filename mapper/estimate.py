@@ -5,7 +5,7 @@ report = estimate("llama-3-8b", load_chip("tpu_v4i"), phase="decode", context=20
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from hwsim.bounds import leaves, needed_bytes
@@ -15,9 +15,10 @@ from hwsim.nest import is_contraction
 from hwsim.quantity import show
 from hwsim.report import Report
 from hwsim.simulation import simulate
-from mapper.base import Goal, Objective
+from mapper.base import Objective
+from mapper.choices import FAST, MappingChoices
 from mapper.generate import add_up, step_weights
-from mapper.graph import Search, map_with
+from mapper.graph import Search, map_with, mapped_form
 from workloads.graph import OperatorGraph
 from workloads.model import Choices, Model, bind_model, plan_model
 from workloads.phases import decode_step
@@ -46,12 +47,54 @@ class Estimator:
 
     def report(self, graph: OperatorGraph) -> Report:
         """Map and simulate a bound graph; raises what ``map_graph`` and ``simulate`` raise."""
+        graph = mapped_form(self.search, graph)
         return simulate(graph, map_with(self.search, graph), self.chip, self.search.machine)
 
 
-def make_estimator(chip: Chip, mapper: str = "fast", objective: Objective = "latency") -> Estimator:
-    """An estimator for a chip."""
-    return Estimator(Search(make_machine(chip), mapper, Goal(objective)))
+def make_estimator(
+    chip: Chip,
+    mapper: str = "fast",
+    objective: Objective = "latency",
+    *,
+    budget_seconds: float | None = None,
+    jobs: int = 1,
+    cached: bool = True,
+) -> Estimator:
+    """An estimator for a chip; the other arguments are those of ``MappingChoices``.
+
+    Raises:
+        MappingChoiceError: a budget or jobs for a mapper that knows neither.
+    """
+    return estimator_for(chip, MappingChoices(mapper, objective, budget_seconds, jobs, cached))
+
+
+def estimator_for(
+    chip: Chip, choices: MappingChoices = FAST, say: Callable[[str], None] | None = None, advise: bool = True
+) -> Estimator:
+    """An estimator for a chip.
+
+    Args:
+        chip: the target.
+        choices: how mappings are found.
+        say: is told how far the mapping of a graph is.
+        advise: whether what does not fit is tried on changed chips; a sweep over chips has no use for that.
+    """
+    machine = make_machine(chip)
+    search = Search(
+        machine,
+        choices.mapper,
+        choices.goal,
+        placement=choices.placement,
+        residency=choices.residency,
+        fusion=choices.fusion,
+        say=say,
+        advise=advise,
+    )
+    if choices.cached and choices.mapper != FAST.mapper:
+        from mapper.cache import open_cache
+
+        search.store = open_cache(machine)
+    return Estimator(search)
 
 
 def estimate(
@@ -65,6 +108,10 @@ def estimate(
     output: int | None = None,
     bits: Mapping[str, int] | None = None,
     mapper: str = "fast",
+    objective: Objective = "latency",
+    budget_seconds: float | None = None,
+    jobs: int = 1,
+    cached: bool = True,
 ) -> Report:
     """The report of a model, named as on the command line, on a chip.
 
@@ -76,16 +123,15 @@ def estimate(
         context: tokens; in decode the new one included.
         prompt, output: tokens read and written, for ``generate``.
         bits: bits per element by role; None means 16, or 8 where the chip computes or holds no more.
-        mapper: name of a registered mapper.
+        mapper, objective, budget_seconds, jobs, cached: see ``mapper.choices.MappingChoices``.
 
     Raises:
         UserError: of the kind that says what is wrong.
     """
     from workloads.user import open_model
 
-    return estimate_model(
-        make_estimator(chip, mapper), open_model(text), Choices(batch, context, bits), phase, prompt, output
-    )
+    estimator = estimator_for(chip, MappingChoices(mapper, objective, budget_seconds, jobs, cached))
+    return estimate_model(estimator, open_model(text), Choices(batch, context, bits), phase, prompt, output)
 
 
 def estimate_model(
@@ -107,8 +153,10 @@ def estimate_model(
 def bound_graph(
     estimator: Estimator, model: Model, choices: Choices, phase: str | None
 ) -> tuple[OperatorGraph, tuple[str, ...]]:
-    """The graph of one phase at the precision it is estimated with, and a warning where that was not the user's."""
-    graph = bind_model(model, phase, choices)
+    """The graph of one phase as it is mapped, at the precision it is estimated with; a warning where that was not the
+    user's.
+    """
+    graph = mapped_form(estimator.search, bind_model(model, phase, choices))
     return (graph, ()) if choices.bits is not None else native_precision(estimator, graph)
 
 
@@ -186,6 +234,7 @@ def _generate(estimator: Estimator, model: Model, choices: Choices, prompt: int,
         chosen, warnings = native_precision(estimator, last)
         if chosen is not last:
             plan = plan_model(model, prompt, output, replace(choices, bits=_bits_of(chosen)))
+    start = len(estimator.search.asked)
     prefill = estimator.report(plan.prefill)
     known: dict[int, Report] = {}
 
@@ -197,5 +246,7 @@ def _generate(estimator: Estimator, model: Model, choices: Choices, prompt: int,
     weights = step_weights(plan.first_context, plan.last_context, step) if plan.steps else {}
     parts = [("prefill.", prefill, 1.0), *(("decode.", step(context), weight) for context, weight in weights.items())]
     report = add_up(parts, batch=choices.batch, output=output, prompt=prompt)
-    note = f"{plan.steps} decode steps summed from {len(known)} simulated ones" if plan.steps else ""
-    return replace(report, mapper_note=note or report.mapper_note, warnings=(*report.warnings, *warnings))
+    note = estimator.search.note(start)
+    if plan.steps:
+        note += f"; {plan.steps} decode steps summed from {len(known)} simulated ones"
+    return replace(report, mapper_note=note, warnings=(*report.warnings, *warnings))

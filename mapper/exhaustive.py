@@ -64,7 +64,7 @@ def exhaustive_mapper(task: Task, machine: Machine, goal: Goal) -> Found:
             if best is None or key < best_key:
                 sizes = {dim: int(array[place]) for dim, array in tile.items()}
                 best_key = key
-                best = price(task, machine, make_levels(task, machine, inner, order, sizes), sizes, order, 0)
+                best = price(task, machine, make_levels(task, machine, inner, order, sizes), 0)
     if best is None:
         raise infeasible(task, machine)
     return Found(best.levels, best.seconds, best.outer_bytes, best.energy_joules, count)

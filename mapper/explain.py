@@ -17,8 +17,8 @@ from hwsim import summary
 from hwsim.bounds import leaves
 from hwsim.chip import Chip
 from hwsim.report import Bounds, Report
-from hwsim.schedule import Schedule
-from hwsim.simulation import Entry, Simulation, play_schedule
+from hwsim.schedule import FusedGroup, Schedule
+from hwsim.simulation import Entry, Simulation, entry_traffic, play_schedule
 from hwsim.work import chunk_of, touched_bytes
 from mapper.whatif import Change, changes, without_limit
 from workloads.graph import OperatorGraph, Role, points
@@ -101,7 +101,8 @@ class ResourceUse:
         busy_seconds: at work.
         fraction: of the total time, 0..1.
         over_time: the same in equal slices of the time. Operators stand in issue order; all repetitions of a block are
-            taken together, so that a block is drawn as one repetition stretched over all of them.
+            taken together, so that a block is drawn as one repetition stretched over all of them; operators that
+            overlap are drawn one after the other.
     """
 
     resource: str
@@ -142,6 +143,7 @@ class Explanation:
         what_ifs: each resource twice as fast, the most helpful first.
         without_limit: the most helpful of them ``LIMIT_FACTOR`` times as fast, whose ``bound_by`` is the next
             bottleneck; None if none helps.
+        fused: groups of operators that run chunk by chunk.
     """
 
     model: str
@@ -164,6 +166,7 @@ class Explanation:
     what_ifs: tuple[WhatIf, ...]
     without_limit: WhatIf | None
     warnings: tuple[str, ...] = ()
+    fused: tuple[FusedGroup, ...] = ()
 
 
 def explain(graph: OperatorGraph, schedule: Schedule, chip: Chip, worst: int = WORST) -> Explanation:
@@ -187,8 +190,10 @@ def explain_simulation(
     """``explain`` of a schedule that has been played; the changed chips are still simulated here."""
     report, chip = simulation.report, simulation.machine.chip
     rows = operator_times(graph, simulation)
+    # Where operators overlap, each counts by its part of all their times, so that the causes add up to the whole.
+    share = report.seconds / summary.operator_seconds(report) if schedule.concurrent else 1.0
     causes = Causes(
-        *(sum(values) for values in zip(*([s for _, s in row.causes.items()] for row in rows), strict=True))
+        *(sum(values) * share for values in zip(*([s for _, s in row.causes.items()] for row in rows), strict=True))
     )
     lost = sorted((row for row in rows if row.lost_seconds > 0), key=lambda row: (-row.lost_seconds, row.name))
     used = tuple(dict.fromkeys(row.unit for row in report.ops))
@@ -218,6 +223,7 @@ def explain_simulation(
         what_ifs=tuple(idea for idea, _ in tried),
         without_limit=beyond,
         warnings=report.warnings,
+        fused=report.fused,
     )
 
 
@@ -256,7 +262,7 @@ def _operator_time(graph: OperatorGraph, simulation: Simulation, index: int) -> 
     compulsory = _compulsory_bytes(graph, entry)
     rate = peak_bandwidth(machine.chip, outer)
     roof = max(_full_seconds(entry), compulsory / rate if rate else 0.0)
-    traffic = sum((read + write) * entry.repeats for memory, read, write in work.traffic if memory == outer)
+    traffic = sum(read + write for memory, read, write in entry_traffic(machine, entry) if memory == outer)
     return OperatorTime(
         row.name, row.kind, row.unit, outer, row.count, row.seconds, roof, max(0.0, row.seconds - roof),
         busy, moving, traffic, compulsory, causes,
@@ -297,7 +303,9 @@ def _resources(simulation: Simulation, rows: Sequence[OperatorTime]) -> tuple[Re
     for number, name in enumerate(machine.resources):
         busy = [_busy_in_window(simulation, row, index, number, name) for index, row in enumerate(rows)]
         fraction = sum(busy) / total if total else 0.0
-        uses.append(ResourceUse(name, sum(busy), fraction, _slices([row.seconds for row in rows], busy)))
+        slices = _slices([row.seconds for row in rows], busy)
+        stretch = summary.operator_seconds(simulation.report) / total if total else 1.0
+        uses.append(ResourceUse(name, sum(busy), fraction, tuple(min(1.0, part * stretch) for part in slices)))
     return tuple(uses)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mapper.commands import choice_options, read_choices
+from mapper.choices import RunOptions, read_choices, run_options
 
 if TYPE_CHECKING:
     from mapper.estimate import Estimator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--op", "op_name", metavar="NAME", help="Explain this operator in full (a part of its name will do).")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the chip: units.array.rows=64.")
 @click.option("--phase", help="forward, prefill or decode. [default: decode for LMs, else forward]")
-@choice_options
+@run_options
 @click.option("--allow-unknown", is_flag=True, help="Count unknown operators as traffic only, with a warning.")
 @click.option("--json", "json_path", metavar="FILE", help="Write the explanation as JSON; - is standard output.")
 def explain(
@@ -33,14 +33,7 @@ def explain(
     op_name: str | None,
     changes: tuple[str, ...],
     phase: str | None,
-    batch: int,
-    context: int | None,
-    bits: str | None,
-    zeros: str | None,
-    mla: str,
-    experts: str,
-    fold: bool,
-    mapper: str,
+    options: RunOptions,
     allow_unknown: bool,
     json_path: str | None,
 ) -> None:
@@ -51,20 +44,23 @@ def explain(
     """
     from hwsim.config import load_chip
     from hwsim.output import SCHEMA, check_writable, json_text, write_outputs
-    from mapper.estimate import bound_graph, make_estimator
+    from hwsim.progress import waiting
+    from mapper.estimate import bound_graph, estimator_for
     from workloads.user import open_model
 
     check_writable([json_path] if json_path else [])
-    choices = read_choices(batch, context, bits, zeros, mla, experts, fold)
+    choices = read_choices(options)
     if phase == "generate":
         raise click.UsageError("a generation is many runs; explain one of them with --phase prefill or --phase decode")
     if model.startswith("@"):
         raise click.UsageError(
             "a list of operators has no single explanation; explain one operator, such as matmul:..."
         )
-    estimator = make_estimator(load_chip(_chosen(chip_name, chip), changes), mapper)
-    graph, warnings = bound_graph(estimator, open_model(model, allow_unknown), choices, phase)
-    found = _explained(estimator, graph, warnings, op_name)
+    loaded = load_chip(_chosen(chip_name, chip), changes)
+    with waiting(f"explaining {model}") as say:
+        estimator = estimator_for(loaded, options.mapping, say)
+        graph, warnings = bound_graph(estimator, open_model(model, allow_unknown), choices, phase)
+        found = _explained(estimator, graph, warnings, op_name)
     text = json_text({"schema": SCHEMA, **asdict(found)}) if json_path else ""
     if not write_outputs({json_path: text} if json_path else {}):
         _print(found)

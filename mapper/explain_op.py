@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hwsim.access import Traffic
@@ -74,6 +74,7 @@ class OperatorDetail:
         capacity_bytes: of the scratchpad, None without one.
         utilization: arithmetic at peak rate over the time; the product of ``factors``.
         note: the mapping in one line.
+        proof: what is proven of it: "optimal", "within 3.2 % of optimal", "heuristic"; empty where none was searched.
     """
 
     time: OperatorTime
@@ -93,6 +94,7 @@ class OperatorDetail:
     utilization: float
     factors: tuple[Factor, ...]
     note: str
+    proof: str = ""
 
 
 def find_operator(simulation: Simulation, name: str) -> int:
@@ -128,7 +130,7 @@ def explain_operator(graph: OperatorGraph, schedule: Schedule, simulation: Simul
     """
     entry, machine = simulation.entries[index], simulation.machine
     op, time = chunk_of(entry.op, entry.step), operator_times(graph, simulation)[index]
-    tensors = _tensors(graph, entry)
+    tensors = _tensors(graph, schedule, entry)
     array = machine.arrays.get(time.unit) if entry.step.mapping.levels else None
     levels, innermost, tiles = (), (), _pieces(entry, op)
     if array is not None:
@@ -149,7 +151,7 @@ def explain_operator(graph: OperatorGraph, schedule: Schedule, simulation: Simul
         tensors=_tensor_views(entry, op, tensors),
         levels=levels,
         innermost=innermost,
-        traffic=traffic,
+        traffic=(*traffic, *_moved_whole(machine, entry, op, tensors)),
         tiles=tiles,
         tile_compute_seconds=time.unit_seconds / runs,
         tile_transfer_seconds=time.transfer_seconds / runs,
@@ -159,16 +161,17 @@ def explain_operator(graph: OperatorGraph, schedule: Schedule, simulation: Simul
         utilization=time.causes.full_compute / time.seconds if time.seconds else 0.0,
         factors=_factors(machine, entry, time, op, tensors),
         note=entry.work.note,
+        proof=entry.step.mapping.proof,
     )
 
 
-def _tensors(graph: OperatorGraph, entry: Entry) -> dict[str, Tensor]:
+def _tensors(graph: OperatorGraph, schedule: Schedule, entry: Entry) -> dict[str, Tensor]:
     """All tensors that the operator may name, those inside its composite included."""
     found = dict(graph.by_name)
     for _, op in graph.walk():
         if op.name in (entry.op.name, entry.step.group):
             found |= {tensor.name: tensor for tensor in op.internal}
-    return found
+    return found | {tensor.name: tensor for op in schedule.added for tensor in op.internal}
 
 
 def _tensor_views(entry: Entry, op: Op, tensors: Mapping[str, Tensor]) -> tuple[TensorView, ...]:
@@ -206,6 +209,17 @@ def _array_traffic(
             reuse = _points_per_element(op, size, tensors[access.tensor])
             rows.append(TrafficView(access.tensor, outer, unit.name, size, 0.0, 1.0, reuse))
     return tuple(rows)
+
+
+def _moved_whole(machine: Machine, entry: Entry, op: Op, tensors: Mapping[str, Tensor]) -> Iterator[TrafficView]:
+    """Whole tensors brought in for an operator, or written out behind it; a chunk has its part of them."""
+    for transfer in entry.moved:
+        size = transfer.size_bytes * entry.rounds / entry.repeats
+        reuse = _points_per_element(op, size, tensors[transfer.tensor])
+        outer = machine.outer(entry.step.mapping.unit)
+        read, write = (size, 0.0) if transfer.inward else (0.0, size)
+        name = f"{transfer.kind} {transfer.tensor}"
+        yield TrafficView(name, outer, transfer.memory, read, write, 1.0, reuse)
 
 
 def _points_per_element(op: Op, moved_bytes: float, tensor: Tensor) -> float:

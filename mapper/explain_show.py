@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hwsim.quantity import show as quantity
+from hwsim.show import fused_table
 from hwsim.summary import number
 from mapper.explain import Explanation, OperatorTime
 from mapper.explain_nest import nest_lines
@@ -36,6 +37,8 @@ def show_explanation(explanation: Explanation, console: Console) -> None:
     _print(console, "most time above the roofline of their own (all repetitions)", "cyan")
     for row in explanation.operators:
         _operator(console, row)
+    if explanation.fused:
+        _tables(console, (fused_table(explanation.fused),))
     for warning in explanation.warnings:
         console.print(Text.assemble(("warning: ", "yellow"), warning))
 
@@ -116,6 +119,8 @@ def show_detail(detail: OperatorDetail, console: Console) -> None:
     for line in nest_lines(detail.levels, detail.innermost, time.unit) or (f"mapping: {detail.note}",):
         console.print(Text(f" {line}"), soft_wrap=True)
     console.print()
+    if detail.proof:
+        _print(console, f"mapping: {detail.proof}")
     for line in _sizes(detail):
         _print(console, line)
 

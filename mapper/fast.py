@@ -19,11 +19,11 @@ import numpy as np
 from hwsim.machine import Machine
 from hwsim.nest import Axis, Nest
 from hwsim.operand import OPERANDS
-from hwsim.quantity import show
 from hwsim.schedule import Level, TileLoop
-from hwsim.work import memory_traffic
-from mapper.base import Found, Goal, InfeasibleError, Objective, Task, rank, register
+from mapper.base import Found, Goal, Objective, Task, rank, register
 from mapper.cost import compute_seconds, held_bytes, tiling_costs
+from mapper.evaluate import evaluate
+from mapper.feasibility import infeasible
 
 CANDIDATES = 3000
 """Tilings tried over each inner mapping, times three orders."""
@@ -128,15 +128,8 @@ def fast_mapper(task: Task, machine: Machine, goal: Goal) -> Found:
         candidates[:_REFINED] = [_refined(task, machine, one, objective) for one in candidates[:_REFINED]]
     evaluated = sum(candidate.evaluated for candidate in candidates)
     if objective == "latency":
-        # The closed-form key decides; the simulator will count the exact energy.
-        best = min(candidates, key=lambda candidate: candidate.key)
-        levels = make_levels(task, machine, best.inner, best.order, best.sizes)
-        seconds, energy, outer_bytes = best.key[:3]
-        return Found(levels, seconds, outer_bytes, energy, evaluated)
-    found = [
-        price(task, machine, make_levels(task, machine, c.inner, c.order, c.sizes), c.sizes, c.order, evaluated)
-        for c in candidates
-    ]
+        candidates = [min(candidates, key=lambda candidate: candidate.key)]
+    found = [price(task, machine, make_levels(task, machine, c.inner, c.order, c.sizes), evaluated) for c in candidates]
     return min(found, key=lambda one: rank(objective, one.seconds, one.energy_joules, one.outer_bytes))
 
 
@@ -154,7 +147,7 @@ class _Candidate:
 def _single_point(task: Task, machine: Machine) -> Found:
     """A nest of one point has nothing to tile."""
     inner = task.unit.inner_options(task.nest)[0]
-    return price(task, machine, make_levels(task, machine, inner, (), {}), {}, (), 1)
+    return price(task, machine, make_levels(task, machine, inner, (), {}), 1)
 
 
 def _all_at_once(task: Task, machine: Machine, inner: tuple[Level, ...]) -> bool:
@@ -178,7 +171,7 @@ def _best_of(
     task: Task, machine: Machine, inner: tuple[Level, ...], tilings: dict[str, Any], objective: Objective
 ) -> _Candidate | None:
     """The best of some tilings over one inner mapping in all orders; None if none fits."""
-    tile = _feasible(task, machine, tilings)
+    tile = _feasible(task, machine, _snapped(task.nest, inner, tilings))
     if tile is None:
         return None
     compute = compute_seconds(task, machine, inner, tile)
@@ -193,6 +186,18 @@ def _best_of(
             sizes = {dim: int(array[place]) for dim, array in tile.items()}
             best = _Candidate(key, inner, order, sizes, len(orders) * len(compute))
     return best
+
+
+def _snapped(nest: Nest, inner: tuple[Level, ...], tilings: Mapping[str, Any]) -> dict[str, Any]:
+    """Tilings cut down to whole array tiles, or where that is more than the tile, to whole lane tiles."""
+    tile: dict[str, Any] = {}
+    for dim, sizes in tilings.items():
+        snapped = np.asarray(sizes)
+        loops = [loop.size for level in inner for loop in level.loops if loop.dim == dim]
+        for size in sorted({min(size, nest.full[dim]) for size in loops}, reverse=True):
+            snapped = np.where((snapped >= size) & (snapped < nest.full[dim]), snapped // size * size, snapped)
+        tile[dim] = snapped
+    return tile
 
 
 def _refined(task: Task, machine: Machine, candidate: _Candidate, objective: Objective) -> _Candidate:
@@ -249,40 +254,7 @@ def make_levels(
     return (Level(outer, loops, machine.chip.memories[outer].operands), *inner)
 
 
-def price(
-    task: Task,
-    machine: Machine,
-    levels: tuple[Level, ...],
-    sizes: Mapping[str, int],
-    order: Sequence[str],
-    evaluated: int,
-) -> Found:
-    """One mapping with its closed-form time and the exact energy of all its memory accesses."""
-    inner = levels[1:] if len(levels) > 1 and levels[0].memory == machine.outer(task.unit.name) else levels
-    one = {dim: np.array([size]) for dim, size in sizes.items()}
-    costs = tiling_costs(task, machine, compute_seconds(task, machine, inner, one), order, one)
-    outer = machine.outer(task.unit.name)
-    counted = tuple(
-        Level(lv.memory, lv.loops, tuple(r for r in lv.keeps if r not in task.resident)) if lv.memory == outer else lv
-        for lv in levels
-    )
-    energy = 0.0
-    stored = machine.stored(task.unit.name, task.nest)
-    for memory, (read, write) in memory_traffic(
-        task.nest, task.unit.traffic(task.nest, counted), outer, stored
-    ).items():
-        bits = machine.bits[memory]
-        energy += 8 * (read * bits.read + write * bits.write)
-    seconds = float(np.ravel(costs.seconds)[0])
-    return Found(levels, seconds, float(np.ravel(costs.outer_bytes)[0]), energy, evaluated)
-
-
-def infeasible(task: Task, machine: Machine) -> InfeasibleError:
-    """Why not even the smallest tile fits."""
-    pad = machine.scratchpad(task.unit.name)
-    assert pad is not None, "a unit without a scratchpad can't run out of it"
-    needed = float(held_bytes(task, machine, dict.fromkeys(task.nest.dims, 1)))
-    return InfeasibleError(
-        f"memories.{pad}.size: not even the smallest tile fits {task.unit.name}: needs {show(needed, 'B')},"
-        f" has {show(task.capacity_bytes, 'B')}; enlarge {pad} or use fewer bits"
-    )
+def price(task: Task, machine: Machine, levels: tuple[Level, ...], evaluated: int) -> Found:
+    """One mapping with its cost by the stated model."""
+    cost = evaluate(task, machine, levels)
+    return Found(levels, cost.seconds, cost.outer_bytes, cost.energy_joules, evaluated)

@@ -101,6 +101,7 @@ def add_up(parts: Sequence[tuple[str, Report, float]], *, batch: int, prompt: in
         conventions=tuple(dict.fromkeys(text for _, report, _ in parts for text in report.conventions)),
         warnings=tuple(dict.fromkeys(text for _, report, _ in parts for text in report.warnings)),
         footnotes=first.footnotes,
+        fused=tuple({group.name: group for _, report, _ in parts for group in report.fused}.values()),
     )
 
 
@@ -121,4 +122,5 @@ def _merge(name: str, rows: Sequence[tuple[OpRow, float]]) -> OpRow:
         bound_by=busiest.bound_by,
         mapping=busiest.mapping,
         busy_seconds=sum(weight * row.busy_seconds for row, weight in rows),
+        proof=", ".join(dict.fromkeys(row.proof for row, _ in rows)),
     )

@@ -6,31 +6,52 @@ Equal contractions share one search. The mapper of single contractions is a para
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeAlias
 
 from hwsim.chip import Chip
 from hwsim.machine import Machine, make_machine
-from hwsim.nest import Nest, gemm_of, is_contraction
+from hwsim.nest import Nest, is_contraction
 from hwsim.operand import OPERANDS, Operand
-from hwsim.pipeline import ticks_of
 from hwsim.schedule import Mapping as OpMapping
 from hwsim.schedule import Placement, Schedule, Step
 from hwsim.units.base import ArrayUnit
-from hwsim.work import chunk_of, nest_for, operand_tensors, stream_bytes
-from mapper.base import Found, Goal, InfeasibleError, Objective, Task, get_mapper
+from hwsim.work import chunk_of, nest_for, operand_tensors
+from mapper.base import (
+    CannotMapError,
+    Found,
+    Fusion,
+    Goal,
+    InfeasibleError,
+    Objective,
+    Residency,
+    Rule,
+    Store,
+    Task,
+    get_mapper,
+)
+from mapper.quality import note, state
 from mapper.residency import Piece, plan
+from mapper.streams import better_stream, stream_mapping
 from workloads.errors import UserError
-from workloads.graph import Op, OperatorGraph, Tensor, number, points, size_bytes
+from workloads.graph import Op, OperatorGraph, Tensor, number, size_bytes
+
+if TYPE_CHECKING:
+    from mapper.placement.costs import Costs
 
 CAPACITY_STEPS = 16
 """Free scratchpad is rounded down to this many steps, so that equal operators with nearly equal room share a search."""
-PIECES = 8
-"""Streamed operators are cut into at least so many pieces when they move much data, to overlap transfer and compute."""
+TRIAL_SECONDS = 0.2
+"""Longest search for a contraction when only its feasibility is asked for."""
 
 
-class NoUnitError(UserError):
+class NoUnitError(CannotMapError):
     """No unit of the chip runs an operator."""
+
+
+Key: TypeAlias = tuple[Nest, str, float, frozenset[Operand]]
+"""A contraction, its unit, free scratchpad and resident operands: what makes two searches the same."""
 
 
 @dataclass(slots=True)
@@ -41,15 +62,38 @@ class Search:
         machine: the chip made ready.
         mapper: name of a registered mapper.
         goal: what to minimize, and the effort it may take.
-        found: results by contraction, unit, free scratchpad and resident operands.
-        evaluated: mappings looked at for all of them.
+        placement: how operators find their units, where several run them.
+        residency: "first-fit", or "optimal" for order, addresses, spills and retrieves from an exact program where that
+            moves fewer bytes.
+        residency_seconds: how long that program may take.
+        fusion: whether fused groups are looked for ("auto": taken where they help the objective).
+        store: results of earlier runs; None uses and keeps none.
+        say: is told how many contractions of a graph are mapped.
+        advise: whether a graph that cannot be mapped is tried on changed chips to say what would help.
+        found: results of this run.
+        asked: keys of the results that were asked for, in order.
+        start: how many of them were asked for before the latest graph.
     """
 
     machine: Machine
     mapper: str = "fast"
     goal: Goal = field(default_factory=Goal)
-    found: dict[tuple[Nest, str, float, frozenset[Operand]], Found] = field(default_factory=dict)
-    evaluated: int = 0
+    placement: Rule = "peak"
+    residency: Residency = "first-fit"
+    residency_seconds: float = 10.0
+    fusion: Fusion = "off"
+    store: Store | None = None
+    say: Callable[[str], None] | None = None
+    advise: bool = True
+    found: dict[Key, Found] = field(default_factory=dict)
+    asked: list[Key] = field(default_factory=list)
+    start: int = 0
+
+    def note(self, start: int | None = None) -> str:
+        """What may be said about the mappings asked for from ``start`` on, by default those of the latest graph."""
+        keys = dict.fromkeys(self.asked[self.start if start is None else start :])
+        said = note([self.found[key] for key in keys])
+        return said if self.goal.objective == "latency" else f"for least {self.goal.objective}: {said}"
 
 
 def map_graph(graph: OperatorGraph, chip: Chip, mapper: str = "fast", objective: Objective = "latency") -> Schedule:
@@ -68,32 +112,161 @@ def map_graph(graph: OperatorGraph, chip: Chip, mapper: str = "fast", objective:
     return map_with(Search(make_machine(chip), mapper, Goal(objective)), graph)
 
 
+def mapped_form(search: Search, graph: OperatorGraph) -> OperatorGraph:
+    """The form of a bound graph that is to be mapped and simulated: with a plan of the whole graph nothing repeats."""
+    if search.residency == "first-fit" or all(segment.count == 1 for segment in graph.segments):
+        return graph
+    from workloads.unfold import unfold
+
+    return unfold(graph)
+
+
 def map_with(search: Search, graph: OperatorGraph) -> Schedule:
     """``map_graph`` with a machine and searches that several graphs share; raises the same."""
-    pieces = _pieces(graph, search.machine)
+    search.start = len(search.asked)
+    try:
+        return _mapped(search, graph)
+    except CannotMapError as error:
+        if not search.advise:
+            raise
+        from mapper.feasibility import advice
+
+        def attempt(chip: Chip, changed: OperatorGraph, only: str) -> UserError | None:
+            return _attempt(search, chip, changed, only)
+
+        more = advice(error, search.machine.chip, graph, attempt)
+        raise type(error)(f"{error}{more}", error.op, error.memory) from error
+
+
+def _attempt(search: Search, chip: Chip, graph: OperatorGraph, only: str) -> UserError | None:
+    """What goes wrong when a graph is mapped on another chip; with a name, what goes wrong with that operator."""
+    budget = min(search.goal.budget_seconds or TRIAL_SECONDS, TRIAL_SECONDS)
+    trial = Search(make_machine(chip), search.mapper, replace(search.goal, budget_seconds=budget))
+    try:
+        _mapped(trial, graph, only)
+    except UserError as error:
+        another = only and isinstance(error, CannotMapError) and error.op != only
+        return None if another else error
+    return None
+
+
+def _mapped(search: Search, graph: OperatorGraph, only: str = "") -> Schedule:
+    pieces = pieces_of(graph, search.machine)
+    if only:
+        return _one_step(search, graph, pieces, only)
+    schedule = _kept_on_chip(search, graph, pieces)
+    if search.placement == "peak":
+        return _fused(search, graph, schedule)
+    from mapper.placement.assign import better_placed
+
+    def placed(pieces: Sequence[Piece]) -> Schedule:
+        return _kept_on_chip(search, graph, pieces)
+
+    costs, objective = placement_costs(search, graph), search.goal.objective
+    return better_placed(graph, pieces, costs, schedule, objective, search.placement, placed, _side_by_side)
+
+
+def _side_by_side(schedule: Schedule) -> Schedule:
+    return replace(schedule, concurrent=True)
+
+
+def _fused(search: Search, graph: OperatorGraph, schedule: Schedule) -> Schedule:
+    """The schedule with fused groups, if they are wanted and help."""
+    if search.fusion == "off":
+        return schedule
+    from mapper.fusion import fuse
+
+    return fuse(search, graph, schedule)
+
+
+def placement_costs(search: Search, graph: OperatorGraph) -> Costs:
+    """What the pieces of a graph cost on every unit that runs them."""
+    from mapper.placement.costs import Costs
+
+    def mapping(piece: Piece, alive: Sequence[Placement]) -> OpMapping:
+        return map_piece(search, piece, alive, frozenset(p.tensor for p in alive))
+
+    return Costs(search.machine, mapping, graph.by_name)
+
+
+def _one_step(search: Search, graph: OperatorGraph, pieces: Sequence[Piece], name: str) -> Schedule:
+    """A schedule of one operator alone, to see whether it can be mapped."""
     placements = plan(graph, search.machine, pieces)
     steps: list[Step] = []
     for index, piece in enumerate(pieces):
+        if piece.op.name == name:
+            alive = [p for p in placements if p.first_step <= index <= p.last_step]
+            steps.append(map_step(search, piece, alive, frozenset(p.tensor for p in alive)))
+    return Schedule(tuple(steps), placements, search.mapper, search.note())
+
+
+def _kept_on_chip(search: Search, graph: OperatorGraph, pieces: Sequence[Piece]) -> Schedule:
+    """The schedule of pieces with what stays on chip decided."""
+    placements = plan(graph, search.machine, pieces)
+    if search.residency == "optimal":
+        from mapper.scratchpad.choose import planned_schedule
+
+        return planned_schedule(search, graph, pieces, placements)
+    return first_fit_schedule(search, pieces, placements)
+
+
+def first_fit_schedule(search: Search, pieces: Sequence[Piece], placements: tuple[Placement, ...]) -> Schedule:
+    """The schedule of pieces in their order, with tensors that stay on chip for as long as they live."""
+    steps: list[Step] = []
+    total = sum(_searched(search.machine, piece) for piece in pieces)
+    for index, piece in enumerate(pieces):
         alive = [p for p in placements if p.first_step <= index <= p.last_step]
-        mapping = _map_piece(search, piece, alive)
-        steps.append(Step(piece.op.name, piece.segment, mapping, piece.chunks, piece.tile, piece.group))
-    note = f"heuristic, {search.evaluated:,} mappings of {len(search.found)} distinct contractions evaluated"
-    return Schedule(tuple(steps), placements, search.mapper, note)
+        steps.append(map_step(search, piece, alive, frozenset(p.tensor for p in alive)))
+        if search.say is not None:
+            search.say(f"{len(search.asked) - search.start} of {total} contractions mapped")
+    return Schedule(tuple(steps), placements, search.mapper, search.note())
 
 
-def _pieces(graph: OperatorGraph, machine: Machine) -> list[Piece]:
+def map_step(search: Search, piece: Piece, alive: Sequence[Placement], present: frozenset[str]) -> Step:
+    """A piece with its mapping.
+
+    Args:
+        search: the mapper.
+        piece: what is mapped.
+        alive: places that are taken while it runs.
+        present: tensors that it finds or leaves on chip.
+    """
+    return step_of(piece, map_piece(search, piece, alive, present))
+
+
+def step_of(piece: Piece, mapping: OpMapping) -> Step:
+    """The step of a piece under a mapping."""
+    return Step(
+        piece.op.name,
+        piece.segment,
+        mapping,
+        piece.chunks,
+        piece.tile,
+        piece.group,
+        piece.run,
+        piece.rounds,
+        piece.sums,
+    )
+
+
+def _searched(machine: Machine, piece: Piece) -> bool:
+    return piece.unit in machine.arrays and is_contraction(piece.op)
+
+
+def pieces_of(graph: OperatorGraph, machine: Machine) -> list[Piece]:
+    """The steps of a graph before they are mapped, each on the unit of the peak rule; raises ``NoUnitError``."""
     pieces: list[Piece] = []
     for index, segment in enumerate(graph.segments):
         for op in segment.ops:
             tensors = {**graph.by_name, **{t.name: t for t in op.internal}} if op.internal else graph.by_name
             if not op.parts:
-                pieces.append(Piece(op, index, _unit_for(op, tensors, machine), tensors, op.name))
+                pieces.append(Piece(op, index, unit_for(op, tensors, machine), tensors, op.name))
                 continue
             whole = [name for name, unit in machine.kernels.items() if unit.refuses(op, tensors) is None]
             if whole:
                 pieces.append(Piece(op, index, whole[0], tensors, op.name))
                 continue
-            units = [_unit_for(part, tensors, machine) for part in op.parts]
+            units = [unit_for(part, tensors, machine) for part in op.parts]
             chunks, tile = _chunks(op, units, machine)
             pieces += [
                 Piece(part, index, unit, tensors, op.name, chunks, _own(part, tile))
@@ -107,7 +280,7 @@ def _own(part: Op, tile: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], 
     return tuple((name, size) for name, size in tile if name in names)
 
 
-def _unit_for(op: Op, tensors: Mapping[str, Tensor], machine: Machine) -> str:
+def unit_for(op: Op, tensors: Mapping[str, Tensor], machine: Machine) -> str:
     """The unit that would run an operator fastest at full utilization; arrays before others for contractions.
 
     Raises:
@@ -126,7 +299,8 @@ def _unit_for(op: Op, tensors: Mapping[str, Tensor], machine: Machine) -> str:
         where = f" at {op.source}" if op.source else ""
         raise NoUnitError(
             f"{machine.chip.name}: no unit runs {op.name} ({op.kind}{where}): {'; '.join(reasons)};"
-            " add a unit to the chip file or choose other bits with --bits"
+            " add a unit to the chip file or choose other bits with --bits",
+            op.name,
         )
     return min(willing)[2]
 
@@ -167,45 +341,23 @@ def _common_loops(op: Op) -> list[tuple[str, int]]:
     return common
 
 
-def _map_piece(search: Search, piece: Piece, alive: Sequence[Placement]) -> OpMapping:
+def map_piece(search: Search, piece: Piece, alive: Sequence[Placement], present: frozenset[str]) -> OpMapping:
+    """The mapping of one piece; see ``map_step``, raises what ``map_graph`` raises."""
     machine = search.machine
-    names = {access.tensor for access in (*piece.op.reads, *piece.op.writes)}
-    resident = tuple(sorted(p.tensor for p in alive if p.tensor in names))
-    op = chunk_of(piece.op, Step(piece.op.name, piece.segment, OpMapping(piece.unit), piece.chunks, piece.tile))
+    op = chunk_of(piece.op, step_of(piece, OpMapping(piece.unit)))
+    names = {access.tensor for access in (*op.reads, *op.writes)} - set(piece.loads)
+    resident = tuple(sorted(names & present))
     pad = machine.scratchpad(piece.unit)
     free = machine.chip.memories[pad].size - sum(p.size_bytes for p in alive if p.memory == pad) if pad else 0.0
     if piece.unit in machine.arrays and is_contraction(op):
         found = _contraction(search, machine.arrays[piece.unit], op, piece.tensors, resident, free)
-        other = _faster_stream(search, op, piece, resident, found.seconds)
-        if other is not None:
-            return _stream(op, replace(piece, unit=other), resident, free)
-        return OpMapping(piece.unit, found.levels, resident=resident)
+        mapping = OpMapping(piece.unit, found.levels, resident=resident, proof=state(found))
+        if piece.fixed:
+            return mapping
+        return better_stream(machine, search.goal.objective, op, piece, mapping, found.seconds, free) or mapping
     if piece.unit in machine.kernels:
         return OpMapping(piece.unit, resident=resident)
-    return _stream(op, piece, resident, free if pad else math.inf)
-
-
-def _faster_stream(search: Search, op: Op, piece: Piece, resident: Sequence[str], seconds: float) -> str | None:
-    """A streaming unit on the same scratchpad that beats the array on independent products of one column each.
-
-    That is a depthwise convolution: no input is used for two outputs, so an array has nothing to share.
-    """
-    machine = search.machine
-    best: tuple[float, str] | None = None
-    gemm = gemm_of(nest_for(machine, piece.unit, op, piece.tensors))
-    if gemm.n or not gemm.batch:
-        return None
-    for name, unit in machine.streams.items():
-        if machine.scratchpad(name) != machine.scratchpad(piece.unit):
-            continue
-        if unit.refuses(op, piece.tensors) is not None:
-            continue
-        port = machine.places[name].port
-        moved = port.ticks(sum(stream_bytes(op, piece.tensors, resident, 1))) / ticks_of(machine.chip, 1.0)
-        needed = max(unit.stream_cycles(op, points(op)) / machine.chip.clocks[unit.spec.clock], moved)
-        if needed < seconds and (best is None or needed < best[0]):
-            best = (needed, name)
-    return best[1] if best else None
+    return stream_mapping(op, piece, resident, free if pad else math.inf)
 
 
 def _contraction(
@@ -222,25 +374,19 @@ def _contraction(
     key = (nest, unit.name, free, roles)
     if key not in search.found:
         try:
-            found = get_mapper(search.mapper)(Task(nest, unit, free, roles), machine, search.goal)
+            search.found[key] = _solve(search, Task(nest, unit, free, roles))
         except InfeasibleError as error:
-            raise InfeasibleError(f"{op.name} ({op.kind}) on {machine.chip.name}: {error}") from error
-        search.found[key] = found
-        search.evaluated += found.evaluated
+            text = f"{op.name} ({op.kind}) on {machine.chip.name}: {error}"
+            raise InfeasibleError(text, op.name, error.memory) from error
+    search.asked.append(key)
     return search.found[key]
 
 
-def _stream(op: Op, piece: Piece, resident: tuple[str, ...], free: float) -> OpMapping:
-    """Pieces of a streamed operator: small enough for two buffers, at least a few, whole rows for reductions."""
-    total = max(1, points(op))
-    moved = sum(stream_bytes(op, piece.tensors, resident, 1))
-    row = number(op.loops[-1].extent) if op.loops else 1
-    if not moved or math.isinf(free):
-        return OpMapping(piece.unit, tile_elements=total, resident=resident)
-    per_point = moved / total
-    fits = max(1, int(free / 2 / per_point))
-    wanted = max(1, min(total, fits, max(-(-total // PIECES), int(65536 / per_point))))
-    variant = "passes" if op.passes > 1 and row > fits else ""
-    if wanted >= row and total % row == 0:
-        wanted -= wanted % row
-    return OpMapping(piece.unit, tile_elements=wanted, resident=resident, variant=variant)
+def _solve(search: Search, task: Task) -> Found:
+    """The mapper's result, or that of an earlier run."""
+    found = search.store.get(task, search.mapper, search.goal) if search.store is not None else None
+    if found is None:
+        found = get_mapper(search.mapper)(task, search.machine, search.goal)
+        if search.store is not None:
+            search.store.put(task, search.mapper, search.goal, found)
+    return found

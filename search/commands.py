@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mapper.commands import choice_options, read_choices
+from mapper.choices import RunOptions, read_choices, run_options
 
 if TYPE_CHECKING:
     from search.sweep import Row
@@ -23,21 +23,14 @@ WIDE = 160
 @click.option("--models", required=True, metavar="A,B", help="Models as for `hwsim estimate`, or: all.")
 @click.option("--chips", required=True, metavar="X,Y", help="Shipped chips or YAML files, or: all.")
 @click.option("--phase", help="forward, prefill or decode. [default: decode for LMs, else forward]")
-@choice_options
+@run_options
 @click.option("--csv", "csv_path", metavar="FILE", help="Write the table as CSV; - is standard output.")
 @click.option("--json", "json_path", metavar="FILE", help="Write the table as JSON; - is standard output.")
 def compare(
     models: str,
     chips: str,
     phase: str | None,
-    batch: int,
-    context: int | None,
-    bits: str | None,
-    zeros: str | None,
-    mla: str,
-    experts: str,
-    fold: bool,
-    mapper: str,
+    options: RunOptions,
     csv_path: str | None,
     json_path: str | None,
 ) -> None:
@@ -48,15 +41,15 @@ def compare(
     from hwsim import output
     from hwsim.config import chip_names, load_chip
     from hwsim.progress import track
-    from mapper.estimate import make_estimator
+    from mapper.estimate import estimator_for
     from search.sweep import COLUMNS, cells
     from search.sweep import compare as sweep
 
     outputs = {kind: path for kind, path in (("csv", csv_path), ("json", json_path)) if path is not None}
     output.check_writable(outputs.values())
-    choices = read_choices(batch, context, bits, zeros, mla, experts, fold)
+    choices = read_choices(options)
     loaded = [load_chip(name) for name in (chip_names() if chips == ALL else _split(chips))]
-    estimators = [make_estimator(chip, mapper) for chip in loaded]
+    estimators = [estimator_for(chip, options.mapping, advise=False) for chip in loaded]
     opened = _open(models)
     rows = list(track(sweep(opened, estimators, choices, phase), "compare", len(opened) * len(estimators)))
     texts = {

@@ -28,6 +28,7 @@ class Row:
         utilization: averaged over time, 0..1.
         bound_by: what bounds most of the time.
         status: "ok", "does not fit: needs x, has y", or why the chip cannot run the model.
+        mapper_note: what may be said about the quality of the mappings.
     """
 
     model: str
@@ -43,6 +44,7 @@ class Row:
     utilization: float | None = None
     bound_by: str = ""
     status: str = OK
+    mapper_note: str = ""
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
@@ -89,6 +91,7 @@ def row_of(report: Report) -> Row:
         report.average_power_watts,
         summary.utilization(report),
         summary.bound_by(report),
+        mapper_note=report.mapper_note,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 from hwsim.access import Traffic
 from hwsim.chip import UnitSpec
 from hwsim.nest import Nest
+from hwsim.operand import Operand
 from hwsim.schedule import Level
 from workloads.graph import Op, Role, Tensor
 
@@ -108,6 +109,85 @@ class ArrayUnit(Unit, Protocol):
 
     def actions(self, nest: Nest, levels: Sequence[Level]) -> tuple[Action, ...]:
         """Energy of the computation itself for the whole nest (MACs, registers, networks), memories excluded."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A memory of every lane: the bits of it that one lane may fill, and the operands it holds."""
+
+    memory: str
+    bits: float
+    operands: tuple[Operand, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """What a mapper may choose on an array of lanes.
+
+    Attributes:
+        shape: lanes along rows and columns.
+        dims: dimensions of the nest that rows and columns may unroll, at most two of them at a time each.
+        rooms: memories of a lane, outermost first; an operand is in at most one of them.
+        rate: multiply-accumulates per lane and cycle.
+        words: per operand, words per cycle of its network; 0 for unlimited.
+        exposed: operands whose delivery stops the computation.
+        halo: whether the overlap of sliding windows is delivered only once.
+        shared_bits, bypass_bits: per cycle, of the shared memory and of what passes it by; infinite if unlimited.
+        network_joules: per bit that arrives at a lane.
+        gated: fraction of the weights' reads inside a lane that zeros save.
+    """
+
+    shape: tuple[int, int]
+    dims: tuple[tuple[str, ...], tuple[str, ...]]
+    rooms: tuple[Room, ...]
+    rate: float
+    words: tuple[float, float, float]
+    exposed: frozenset[Operand]
+    halo: bool
+    shared_bits: float
+    bypass_bits: float
+    network_joules: float
+    gated: float
+
+
+@dataclass(frozen=True, slots=True)
+class Folds:
+    """What a mapper must know of a systolic array.
+
+    Attributes:
+        shape: rows and columns.
+        dataflow: os, ws or is.
+        rate: multiply-accumulates per element and cycle.
+        hides_fill, loads_behind: as in the chip file.
+        splits: ways to share batch, m and n of a tile among copies.
+        folds: for each operand that passes once per fold, the class of dimensions that folds and the size of a fold.
+        bits_per_cycle: of the memories next to the array that are limited.
+    """
+
+    shape: tuple[int, int]
+    dataflow: str
+    rate: float
+    hides_fill: bool
+    loads_behind: bool
+    splits: tuple[tuple[int, int, int], ...]
+    folds: Mapping[Operand, tuple[str, int]]
+    bits_per_cycle: Mapping[str, float]
+
+
+@runtime_checkable
+class Searchable(Protocol):
+    """An array whose whole space of mappings can be searched; optional.
+
+    Without it a mapper takes the best of ``inner_options``, and can't prove that nothing is better.
+    """
+
+    def search_space(self, nest: Nest) -> Lanes | Folds | None:
+        """What may be chosen for a nest; None where the closed form does not cover the array (say, copies of it)."""
+        ...
+
+    def total_cycles(self, nest: Nest, levels: Sequence[Level]) -> float:
+        """Cycles of all tiles of a mapping together, in the closed form that mappers minimize."""
         ...
 
 

@@ -28,6 +28,7 @@ from hwsim.chip import Chip, Count, Part, UnitSpec
 from hwsim.collectives import Collective, Exchange, Topology, exchange
 from hwsim.nest import is_contraction
 from hwsim.quantity import BytesPerSecond, Seconds, SquareMetres, Watts, show
+from hwsim.units._gpu_stream import touched_bytes
 from hwsim.units.base import Action, Block, Kernel
 from hwsim.units.registry import unit_kind
 from workloads.graph import Op, Role, Tensor, elements, number, points, size_bytes
@@ -234,19 +235,23 @@ class Hardwired:
         matrices = self._matrices(op)
         steps = 0 if self._rule(op).beside else sum(one.steps for _, one in found)
         latency = steps * spec.link_latency + matrices * spec.depth / self._hertz
+        outside = sum(sum(sizes.values()) for sizes in _outside_bytes(op, tensors)) / self._outer_bandwidth
         attention = 0.0
         if op.kind == "attention":
             waits = tokens if spec.attention.shared else rounds
             attention = waits * self._attention_cycles(op) / self._hertz
             if spec.attention.shared:
-                outer = self._chip.memories[spec.path[0]].bandwidth or math.inf
-                attention = max(attention, _state_bytes(op, tensors) / outer)
+                attention = max(attention, _state_bytes(op, tensors) / self._outer_bandwidth)
         return Passage(
             tokens * matrices * self._initiation_seconds,
             tokens * max(sides) / spec.link_bandwidth,
             attention,
-            rounds * latency,
+            rounds * latency + outside,
         )
+
+    @property
+    def _outer_bandwidth(self) -> float:
+        return self._chip.memories[self.spec.path[0]].bandwidth or math.inf
 
     def _attention_cycles(self, op: Op) -> float:
         """Cycles of one token: cached heads of its column over those handled per cycle."""
@@ -264,15 +269,16 @@ class Hardwired:
         powers = {name: block.power for name, block in spec.blocks.items()}
         powers["power supplies"] = sum(powers.values()) * (spec.supply - 1)
         actions = tuple(Action(name, "second", seconds * chips, watts) for name, watts in powers.items() if watts)
-        state = [tensors[a.tensor] for a in op.writes if a.tensor in tensors and tensors[a.tensor].role is Role.STATE]
-        written = float(points(op) * state[0].bits / 8) if state else 0.0
-        read = _state_bytes(op, tensors) if op.kind == "attention" and spec.attention.shared else 0.0
+        inputs, outputs = _outside_bytes(op, tensors)
+        if op.kind == "attention" and spec.attention.shared:
+            inputs["cache"] = _state_bytes(op, tensors)
+        reads, writes = sum(inputs.values()), sum(outputs.values()) + _appended_bytes(op, tensors)
         parts = (("links", passage.links), ("projection", passage.projection), ("attention", passage.attention))
         return Kernel(
             seconds=seconds,
             overhead_seconds=0.0,
-            reads_bytes=((spec.path[0], read),) if read else (),
-            writes_bytes=((spec.path[0], written),) if written else (),
+            reads_bytes=((spec.path[0], reads),) if reads else (),
+            writes_bytes=((spec.path[0], writes),) if writes else (),
             actions=actions,
             compute_seconds=seconds,
             memory_seconds=0.0,
@@ -322,6 +328,21 @@ def tokens_of(op: Op, tensors: Mapping[str, Tensor]) -> int:
     result = tensors[op.writes[0].tensor]
     last = number(result.shape[-1]) if result.shape else 1
     return max(1, elements(result) // max(1, last))
+
+
+def _outside_bytes(op: Op, tensors: Mapping[str, Tensor]) -> tuple[dict[str, float], dict[str, float]]:
+    """Bytes of the network's own inputs that an operator reads, and of its outputs that it writes, by tensor."""
+    known = [access for access in (*op.reads, *op.writes) if access.tensor in tensors]
+    sizes = {access.tensor: touched_bytes(access, op, tensors) for access in known}
+    roles = {name: tensors[name].role for name in sizes}
+    inputs = {name: size for name, size in sizes.items() if roles[name] is Role.INPUT}
+    return inputs, {name: size for name, size in sizes.items() if roles[name] is Role.OUTPUT}
+
+
+def _appended_bytes(op: Op, tensors: Mapping[str, Tensor]) -> float:
+    """Bytes that an operator adds to the cache."""
+    state = [tensors[a.tensor] for a in op.writes if a.tensor in tensors and tensors[a.tensor].role is Role.STATE]
+    return float(points(op) * state[0].bits / 8) if state else 0.0
 
 
 def _state_bytes(op: Op, tensors: Mapping[str, Tensor]) -> float:

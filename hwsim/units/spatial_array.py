@@ -36,7 +36,8 @@ from hwsim.units._spatial_options import (
     write_levels,
 )
 from hwsim.units._spatial_time import Inner, Wiring, compute_cycles, read_inner, shared_bits, tile_time
-from hwsim.units.base import Action, Block, Factor
+from hwsim.units._spatial_total import Limits, total_cycles
+from hwsim.units.base import Action, Block, Factor, Lanes, Room
 from hwsim.units.registry import unit_kind
 from workloads.graph import Op, Tensor
 
@@ -271,6 +272,40 @@ class SpatialArray:
         gemm = gemm_of(nest)
         return [{**extents, dim: -(-extents[dim] // count)} for dim in (*gemm.batch, *gemm.m, *gemm.n)] or [extents]
 
+    def search_space(self, nest: Nest) -> Lanes | None:
+        """Every unrolling and lane tile; not for copies of the array, or halos shared by lanes that keep no inputs."""
+        names = [role for room in self._room() for role in self._chip.memories[room].operands]
+        if self.spec.count > 1 or len(names) > len(set(names)):
+            return None
+        if self.spec.halo_reuse and not self._wiring["input"].held:
+            return None
+        limits, axes = self._limits(nest), self.spec.axes
+        wires = [self._wiring[role] for role in OPERANDS]
+        gated = nest.operand("input").zeros if self.spec.zero_gating else 0.0
+        operands = self._chip.memories
+        return Lanes(
+            shape=(self.spec.rows, self.spec.columns),
+            dims=(allowed_dims(nest, axes.rows), allowed_dims(nest, axes.columns)),
+            rooms=tuple(Room(name, bits, operands[name].operands) for name, bits in self._room().items()),
+            rate=limits.rate,
+            words=(wires[0].words_per_cycle, wires[1].words_per_cycle, wires[2].words_per_cycle),
+            exposed=frozenset(role for role in OPERANDS if self._wiring[role].exposed),
+            halo=limits.halo,
+            shared_bits=limits.shared_bits,
+            bypass_bits=limits.bypass_bits,
+            network_joules=self.spec.network_energy or 0.0,
+            gated=gated,
+        )
+
+    def total_cycles(self, nest: Nest, levels: Sequence[Level]) -> float:
+        """Cycles of all tiles together; see ``_spatial_total``."""
+        return total_cycles(nest, levels, len(levels) - len(self._inner_path), self._limits(nest))
+
+    def _limits(self, nest: Nest) -> Limits:
+        rate, fed = nest_rate(self.spec.rates, nest), frozenset(self._fed)
+        past = float("inf") if self._outer_bits_per_cycle is None else self._outer_bits_per_cycle
+        return Limits(rate, self._wiring, self.spec.halo_reuse, fed, self._shared_bits_per_cycle, past)
+
     def factors(self, nest: Nest, inner: tuple[Level, ...]) -> tuple[Factor, ...]:
         """Lanes at work while the array computes, and computing over computing with networks and shared memory."""
         walk, rate = read_inner(nest, inner), nest_rate(self.spec.rates, nest)
@@ -299,11 +334,14 @@ class SpatialArray:
         if self.spec.zero_gating:
             mac = replace(mac, count=mac.count * (1 - nest.operand("input").zeros))
         bits = sum(
-            row.inner_fills * nest.operand(row.operand).bits + row.inner_drains * nest.partial_bits
+            row.inner_fills * self._width(nest, row.operand) + row.inner_drains * nest.partial_bits
             for row in self.traffic(nest, levels)
             if row.outer not in self.lane_memories and (row.inner in self.lane_memories or row.inner == COMPUTE)
         )
         return mac, Action(self.name, "network bit", bits, self.spec.network_energy)
+
+    def _width(self, nest: Nest, role: Operand) -> int:
+        return nest.partial_bits if role == "output" else nest.operand(role).bits
 
     def blocks(self) -> tuple[Block, ...]:
         """Multipliers; the lanes' storage is listed among the memories."""

@@ -12,7 +12,7 @@ Source: SCALE-Sim (Samajdar et al., ISPASS 2020); tests/validation/test_scalesim
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -27,7 +27,8 @@ from hwsim.quantity import JoulesPerOp
 from hwsim.schedule import Level
 from hwsim.technology import register_area_per_bit, register_energy_per_bit
 from hwsim.units._mac import Rates, element_width, mac_action, nest_rate, operand_bits, rate_at, refuse_contraction
-from hwsim.units.base import Action, Block, Factor
+from hwsim.units._systolic_total import total_cycles
+from hwsim.units.base import Action, Block, Factor, Folds
 from hwsim.units.registry import unit_kind
 from workloads.graph import Op, Tensor
 
@@ -185,6 +186,42 @@ class SystolicArray:
         """One copy's share for every way to split a batch of products among the copies."""
         for batch, m, n in self._splits:
             yield Shape(ceil(shape.batch, batch), ceil(shape.m, m), ceil(shape.n, n), shape.k)
+
+    def search_space(self, nest: Nest) -> Folds:
+        """Nothing but outer tiles: the array takes a tile as it is."""
+        rate = nest_rate(self.spec.rates, nest)
+        return Folds(
+            shape=(self.spec.rows, self.spec.columns),
+            dataflow=self.spec.dataflow,
+            rate=rate,
+            hides_fill=self.spec.hide_fill,
+            loads_behind=self.spec.weight_double_buffer,
+            splits=self._splits,
+            folds=fold_sizes(self.spec, rate),
+            bits_per_cycle=self._bits_per_cycle(),
+        )
+
+    def total_cycles(self, nest: Nest, levels: Sequence[Level]) -> float:
+        """Cycles of all tiles together; see ``_systolic_total``."""
+        rate = nest_rate(self.spec.rates, nest)
+
+        def shared(split: tuple[int, int, int]) -> Callable[[Mapping[str, Any]], Any]:
+            batch, m, n = split
+
+            def cycles(extents: Mapping[str, Any]) -> Any:
+                shape = _shape_of(nest, extents)
+                part = Shape(ceil(shape.batch, batch), ceil(shape.m, m), ceil(shape.n, n), shape.k)
+                return gemm_cycles(self.spec, part, rate)
+
+            return cycles
+
+        ways = [shared(split) for split in self._splits]
+        return total_cycles(nest, levels, self.traffic(nest, levels), ways, self._bits_per_cycle())
+
+    def _bits_per_cycle(self) -> dict[str, float]:
+        rates = {name: sustained_bytes_per_second(self._chip.memories[name]) for name in self._feeders()}
+        hertz = self._chip.clocks[self.spec.clock]
+        return {name: 8 * rate / hertz for name, rate in rates.items() if rate is not None}
 
     def factors(self, nest: Nest, inner: tuple[Level, ...]) -> tuple[Factor, ...]:
         """Elements at work while operands stream; streaming over all the array does; memories that keep up with it."""

@@ -32,11 +32,18 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """An operator: positions in ``Problem.buffers`` of what it reads and writes, each once."""
+    """An operator.
+
+    Attributes:
+        name: unique.
+        reads, writes: positions in ``Problem.buffers``, each once.
+        after: positions in ``Problem.operators`` of those that must run before it for other reasons than its reads.
+    """
 
     name: str
     reads: tuple[int, ...]
     writes: tuple[int, ...]
+    after: tuple[int, ...] = ()
 
     @property
     def touches(self) -> tuple[int, ...]:

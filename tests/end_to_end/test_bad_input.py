@@ -125,7 +125,8 @@ def test_a_chip_without_a_unit_for_an_operator_names_both(hwsim: Run, folder: Pa
 
 def test_the_smallest_tile_must_fit_the_memory(hwsim: Run, folder: Path) -> None:
     result = hwsim("estimate", MATMUL, "--chip", "chip.yaml", "--set", "memories.sram.size=4 B")
-    refused(result, "matmul", "memories.sram.size", "needs", "has 4.00 B")
+    refused(result, "matmul", "memories.sram.size", "needs 16 B", "has 4 B", "--set memories.sram.size='16 B' would do")
+    assert hwsim("estimate", MATMUL, "--chip", "chip.yaml", "--set", "memories.sram.size=16 B").code == 0
 
 
 def test_a_model_that_does_not_fit_says_what_it_needs_and_has(hwsim: Run, folder: Path) -> None:

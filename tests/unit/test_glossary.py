@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from hwsim.output import OPS_COLUMNS, as_json
+from hwsim.output import OPS_COLUMNS, PROOF_COLUMN, as_json
+from mapper.cache import CacheState
 from mapper.explain import Causes, Explanation, OperatorTime, ResourceUse, WhatIf
 from mapper.explain_nest import HeldView, LevelView, LoopView
 from mapper.explain_op import OperatorDetail, TensorView, TrafficView
@@ -21,7 +22,7 @@ from workloads.catalog import Entry
 
 GLOSSARY = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text(encoding="utf-8")
 VIEWS = (Causes, Explanation, OperatorTime, ResourceUse, WhatIf, HeldView, LevelView, LoopView, OperatorDetail,
-         TensorView, TrafficView, Entry)  # fmt: skip
+         TensorView, TrafficView, Entry, CacheState)  # fmt: skip
 
 
 def section(title: str) -> str:
@@ -47,7 +48,7 @@ def missing(names: Iterator[str] | tuple[str, ...]) -> list[str]:
 
 def test_every_key_of_a_report_and_of_the_tables_is_explained() -> None:
     assert missing(keys(as_json(example_report()))) == []
-    assert missing((*OPS_COLUMNS, *COLUMNS)) == []
+    assert missing((*OPS_COLUMNS, PROOF_COLUMN, *COLUMNS)) == []
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -61,7 +61,7 @@ def example_report() -> Report:
         area_square_metres=400e-6,
         price_dollars_per_million=0.0123,
         mapper="fast",
-        mapper_note="pruned search, 812 mappings evaluated",
+        mapper_note="heuristic, 812 mappings of 1 distinct contraction evaluated",
         conventions=("a MAC is one multiply and one add", "context counts the new token"),
         warnings=("op 'layers.rope' has no energy data for sqrt; counted as 0 J",),
         footnotes=(

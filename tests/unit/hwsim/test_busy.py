@@ -40,6 +40,19 @@ def test_skipped_periods_are_counted_as_if_they_had_been_played(program: tuple[N
     assert quick.busy == slow.busy
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.lists(nodes(), min_size=1, max_size=6).map(tuple).filter(lambda program: tasks(program) < 1500))
+def test_operators_that_overlap_are_timed_and_counted_as_if_every_iteration_had_been_played(
+    program: tuple[Node, ...],
+) -> None:
+    size = replace(SIZE, overlapping=True)
+    quick, slow = run(program, size), played_one_by_one(program, size)
+    _, finish = play(unroll(program, size))
+    assert quick.horizon == slow.horizon == max(finish, default=0)
+    assert quick.ops == slow.ops
+    assert quick.busy == slow.busy
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(nodes(), min_size=1, max_size=4).map(tuple).filter(lambda program: tasks(program) < 1500))
 def test_busy_time_is_the_sum_of_the_tasks_and_never_more_than_the_makespan(program: tuple[Node, ...]) -> None:

@@ -51,6 +51,15 @@ def test_short_work_shows_nothing(terminal: Terminal) -> None:
     assert terminal.getvalue() == ""
 
 
+def test_waiting_says_how_far_it_is(terminal: Terminal, impatient: None) -> None:
+    with waiting("estimating gpt2") as say:
+        time.sleep(0.02)
+        say("3 of 9 contractions mapped")
+        time.sleep(0.03)
+    assert "\restimating gpt2: 0 s, 3 of 9 contractions mapped" in terminal.getvalue()
+    assert terminal.getvalue().endswith(CLEAR_LINE)
+
+
 def test_a_pipe_shows_nothing(capsys: pytest.CaptureFixture[str], impatient: None) -> None:
     slow(range(3))
     with waiting("model"):

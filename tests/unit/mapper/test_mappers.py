@@ -63,10 +63,10 @@ def test_the_fast_mapper_is_legal_and_close_to_the_best_of_all(
 ) -> None:
     task = task_of(machine, f"matmul:m={m},n={n},k={k}", capacity)
     fast = get_mapper("fast")(task, machine, Goal())
-    best = get_mapper("exhaustive")(task, machine, Goal())
+    best = get_mapper("optimal")(task, machine, Goal())
     if task.nest.dims:
         assert float(held_bytes(task, machine, tile_of(task, fast))) <= capacity
-    assert best.seconds <= fast.seconds * (1 + 1e-12)
+    assert best.seconds <= fast.seconds * (1 + 1e-9)
     assert fast.seconds <= best.seconds * 1.5
 
 
