@@ -17,7 +17,7 @@ from search.validation.record import recorded_text
 from search.validation.result import RECORDED, choose, results
 from search.validation.show import PARTS, summary_rows
 
-GROUPS = ("gpu", "gpu-calibrated", "gpu-held-out", "gpu-held-out-clock")
+GROUPS = ("gpu", "gpu-calibrated", "gpu-held-out", "gpu-held-out-clock", "collectives")
 
 
 def main(data: Path, record: bool) -> None:

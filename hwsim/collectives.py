@@ -11,8 +11,9 @@ Bytes over one link in one direction, and steps that wait for each other (n memb
     tree             2b, 2 log2 n          b, log2 n         b, log2 n         b, log2 n         -
     switch           2b(n-1)/n, 2          b, 1              b(n-1)/n, 1       b(n-1)/n, 1       b(n-1)/n, 1
 
-Direct exchange needs a link between every two members (fully connected); its all-reduce sends the whole vector to every
-other member at once. A switch has one link per member, and its all-reduce is a reduce-scatter and an all-gather.
+A send from one device to its neighbour is b, 1 everywhere. Direct exchange needs a link between every two members
+(fully connected); its all-reduce sends the whole vector to every other member at once. A switch has one link per
+member, and its all-reduce is a reduce-scatter and an all-gather.
 
 Source: Thakur, Rabenseifner and Gropp, Optimization of Collective Communication Operations in MPICH, 2005 (ring, tree,
 pairwise exchange); direct exchange and switch by counting.
@@ -25,7 +26,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Collective: TypeAlias = Literal["all_reduce", "reduce", "all_gather", "reduce_scatter", "all_to_all"]
+Collective: TypeAlias = Literal["all_reduce", "reduce", "all_gather", "reduce_scatter", "all_to_all", "send"]
+COLLECTIVES: tuple[Collective, ...] = ("all_reduce", "reduce", "all_gather", "reduce_scatter", "all_to_all", "send")
+"""Also kinds of operators, in the graph of one of several devices."""
 Topology: TypeAlias = Literal["fully_connected", "ring", "tree", "switch"]
 
 
@@ -96,6 +99,8 @@ def exchange(collective: Collective, topology: Topology, members: int, size_byte
     """
     if members <= 1:
         return Exchange(0.0, 0)
+    if collective == "send":
+        return Exchange(size_bytes, 1)
     rule = _RULES[topology].get(collective)
     if rule is None:
         raise UnsupportedError(f"no {collective} on a {topology}; there are {', '.join(_RULES[topology])}")

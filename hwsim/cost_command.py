@@ -13,13 +13,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("chips", nargs=-1, required=True, metavar="CHIP[:SYSTEMS]...")
+@click.option(
+    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change all chips: cost.owning.overhead=1.2."
+)
 @click.option("--years", type=click.FloatRange(0, 100, min_open=True), default=3.0, show_default=True, help="Of work.")
 @click.option(
     "--respins", type=click.IntRange(0, 1000), default=0, show_default=True,
     help="New weights in that time; hardwired chips are made anew.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def cost(chips: tuple[str, ...], years: float, respins: int, as_json: bool) -> None:
+def cost(chips: tuple[str, ...], changes: tuple[str, ...], years: float, respins: int, as_json: bool) -> None:
     """What chips cost to make, and systems of them to own: masks, dies, building, power, carbon.
 
     CHIP is a shipped chip's name or a YAML file, SYSTEMS how many systems of it (default 1), as in hnlpu:50.
@@ -31,7 +34,7 @@ def cost(chips: tuple[str, ...], years: float, respins: int, as_json: bool) -> N
     rows: list[dict[str, Any]] = []
     for text in chips:
         name, systems = _counted(text)
-        chip = load_chip(name)
+        chip = load_chip(name, changes)
         plan = Plan(systems, years, respins if chip.cost.making is not None else 0)
         owned = ownership(chip, make_machine(chip).area_square_metres, plan)
         rows.append({"chip": chip.name, "systems": systems, **_facts(owned)})

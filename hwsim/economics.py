@@ -54,8 +54,8 @@ class Masks(Part):
         price: of a full set.
         duv, euv: layers exposed in each way.
         euv_weight: price of an EUV mask in DUV masks.
-        variant_duv: of the DUV layers, those that differ between the chips of a system and change with the weights of a
-            hardwired chip.
+        variant_duv, variant_euv: of the layers, those that differ between the chips of a system and change with the
+            weights of a hardwired chip.
         variants: different chips.
     """
 
@@ -64,6 +64,7 @@ class Masks(Part):
     euv: Layers
     euv_weight: Annotated[float, Field(gt=0, le=100)] = 6.0
     variant_duv: Layers = 0
+    variant_euv: Layers = 0
     variants: Count = 1
 
 
@@ -71,13 +72,15 @@ class Making(Part):
     """Having a chip made.
 
     Attributes:
-        die: area of one die, where a system is made of several; absent means the area of the chip.
+        die: area of one die; absent means the area of the chip over its ``dies``.
+        dies: into how many equal dies the area of the chip file is cut, where it describes a system of several chips.
         wafer, masks: absent means the defaults of the node in data/economics.yaml.
         design: engineering of the first chip, by task.
         per_chip: what each good die needs beside its share of the wafer, by item.
     """
 
     die: SquareMetres | None = None
+    dies: Count = 1
     wafer: Wafer | None = None
     masks: Masks | None = None
     design: dict[str, Money] = Field(default_factory=dict)

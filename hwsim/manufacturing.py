@@ -82,13 +82,13 @@ def bill_of(chip: Chip, area: float | None) -> Bill:
 
     Args:
         chip: what it says in ``cost.making`` beats the defaults of its node.
-        area: square metres of the die, stated or derived.
+        area: square metres of the whole chip, stated or derived.
 
     Raises:
         NoPriceError: the area is not known, or a wafer holds no good die of it.
     """
     making = chip.cost.making or Making()
-    area = making.die or area
+    area = making.die or (None if area is None else area / making.dies)
     if area is None:
         raise NoPriceError(f"{chip.name}: no die area is known; state package.die_area")
     wafer, masks = making.wafer or default_wafer(chip), making.masks or default_masks(chip)
@@ -116,7 +116,7 @@ def bill_of(chip: Chip, area: float | None) -> Bill:
 def _mask_prices(masks: Masks) -> tuple[Between, Between]:
     """Shared masks, and those of the layers that differ: a set's price spread over its layers by their weight."""
     units = masks.duv + masks.euv * masks.euv_weight
-    share = masks.variant_duv / units
+    share = (masks.variant_duv + masks.variant_euv * masks.euv_weight) / units
     return masks.price.times(1 - share), masks.price.times(share * masks.variants)
 
 
@@ -163,5 +163,5 @@ def default_masks(chip: Chip) -> Masks:
     """The mask set of the nearest node in the table."""
     node = _nearest(chip)
     return Masks.model_construct(
-        price=node.masks, duv=node.duv, euv=node.euv, euv_weight=6.0, variant_duv=0, variants=1
+        price=node.masks, duv=node.duv, euv=node.euv, euv_weight=6.0, variant_duv=0, variant_euv=0, variants=1
     )

@@ -98,6 +98,7 @@ class RunOptions:
     mla: str
     experts: str
     fold: bool
+    parallel: str | None
     mapping: MappingChoices
 
 
@@ -107,14 +108,17 @@ def read_choices(options: RunOptions) -> Choices:
     Raises:
         PrecisionError: ``bits`` cannot be read.
         SparsityError: ``zeros`` cannot be read.
+        ShardError: ``parallel`` cannot be read.
     """
     from workloads.model import Choices
+    from workloads.parallel import parse_parallel
     from workloads.precision import parse_bits
     from workloads.sparsity import parse_zeros
 
     widths = None if options.bits is None else parse_bits(options.bits)
     zeros = None if options.zeros is None else parse_zeros(options.zeros)
-    return Choices(options.batch, options.context, widths, options.mla, options.experts, options.fold, zeros)
+    parallel = parse_parallel(options.parallel)
+    return Choices(options.batch, options.context, widths, options.mla, options.experts, options.fold, zeros, parallel)
 
 
 def _in_range(most: int, _: click.Context, __: click.Parameter, number: int | None) -> int | None:
@@ -168,6 +172,8 @@ _WORKLOAD = (
                  help="How tokens spread over experts."),
     click.option("--fold-batchnorms/--keep-batchnorms", "fold", default=True, show_default=True,
                  help="Whether batch norms become part of the convolutions before them."),
+    click.option("--parallel", metavar="HOW=N,...",
+                 help="Over devices: tensor=, expert= or pipeline=N; the report is of one."),
 )  # fmt: skip
 _MAPPING = (
     word_option("--mapper", mapper_names(), "How mappings are found; optimal proves that of every contraction."),

@@ -13,6 +13,7 @@ from workloads.experts import choose_experts
 from workloads.graph import OperatorGraph
 from workloads.inference import fold_batchnorms
 from workloads.latent_attention import choose_mla
+from workloads.parallel import ALONE, Parallel, local_batch, on_one_device
 from workloads.phases import GeneratePlan, PhaseError, bind_phase, check_phase, default_phase, generate_plan
 from workloads.precision import with_precision
 from workloads.sparsity import with_zeros
@@ -39,6 +40,7 @@ class Choices:
         experts: tokens per expert: ``balanced``, ``uniform`` or a histogram.
         fold_batchnorms: whether batch norms become part of the convolutions before them.
         zeros: fraction of zeros by role or tensor, see ``workloads.sparsity``; None means none.
+        parallel: over how many devices the model is cut; graphs are then those of one device.
     """
 
     batch: int = 1
@@ -48,6 +50,7 @@ class Choices:
     experts: str | tuple[int, ...] = "balanced"
     fold_batchnorms: bool = True
     zeros: Mapping[str, float] | None = None
+    parallel: Parallel = ALONE
 
 
 def symbolic_graph(model: Model, phase: str, choices: Choices) -> OperatorGraph:
@@ -77,7 +80,8 @@ def bind_model(model: Model, phase: str | None = None, choices: Choices | None =
         return training_step(bind_phase(graph, chosen.batch, chosen.context))
     if name == "generate":
         raise PhaseError(f"{model.name}: generate consists of a prefill and many decode steps; plan it with plan_model")
-    return bind_phase(symbolic_graph(model, name, chosen), chosen.batch, chosen.context)
+    batch = local_batch(chosen.parallel, chosen.batch)
+    return on_one_device(bind_phase(symbolic_graph(model, name, chosen), batch, chosen.context), chosen.parallel)
 
 
 def plan_model(model: Model, prompt: int, output: int, choices: Choices | None = None) -> GeneratePlan:
@@ -88,5 +92,7 @@ def plan_model(model: Model, prompt: int, output: int, choices: Choices | None =
     """
     chosen = choices or Choices()
     check_phase(model.name, "generate", model.phases)
+    if chosen.parallel != ALONE:
+        raise PhaseError(f"{model.name}: generate runs on one device only; estimate prefill and decode with --parallel")
     prefill, decode = (symbolic_graph(model, phase, chosen) for phase in ("prefill", "decode"))
     return generate_plan(prefill, decode, prompt, output, chosen.batch)

@@ -12,6 +12,7 @@ from typing import Annotated, TypeAlias
 from pydantic import Field, ValidationError
 
 from hwsim.chip import Count, Part, Source
+from hwsim.dram.device_file import DeviceFile
 from hwsim.quantity import Amperes, Bytes, Seconds, Volts
 from hwsim.yaml_text import read_yaml
 from workloads.errors import UserError, did_you_mean
@@ -84,6 +85,7 @@ class Standard(Part):
         row: bytes of one row over all devices of the channel.
         bank_groups, banks: of the channel; ``banks`` counts all of them.
         power: absent where no currents are public.
+        device: the channel at the level of commands, for hwsim.dram.device; the closed forms do not use it.
     """
 
     title: str
@@ -94,6 +96,7 @@ class Standard(Part):
     banks: Count
     clocks: Timing
     power: Currents | None = None
+    device: DeviceFile | None = None
     sources: tuple[Source, ...]
 
     @property

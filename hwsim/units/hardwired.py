@@ -25,13 +25,25 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from hwsim.chip import Chip, Count, Part, UnitSpec
-from hwsim.collectives import Collective, Exchange, Topology, exchange
+from hwsim.collectives import COLLECTIVES, Collective, Exchange, Topology, exchange
 from hwsim.nest import is_contraction
 from hwsim.quantity import BytesPerSecond, Seconds, SquareMetres, Watts, show
-from hwsim.units._gpu_stream import touched_bytes
+from hwsim.units._embedding import Embedding, variant
+from hwsim.units._hardwired_work import (
+    appended_bytes,
+    head_rows,
+    heads,
+    is_matrix,
+    outside_bytes,
+    size,
+    state_bytes,
+    tokens_of,
+    weight_matrices,
+)
 from hwsim.units.base import Action, Block, Kernel
 from hwsim.units.registry import unit_kind
-from workloads.graph import Op, Role, Tensor, elements, number, points, size_bytes
+from workloads.graph import Op, Role, Tensor, elements, number
+from workloads.partition import ATTENTION_KINDS
 
 Cycles = Annotated[float, Field(gt=0, le=10**6)]
 
@@ -85,12 +97,15 @@ class Attention(Part):
 
     Attributes:
         heads_per_cycle: key and value heads of cached tokens that the chips of one column handle per cycle together.
+        macs_per_head: multiply-accumulates of a cached head and token: query heads that share it times the widths of
+            key and value; other heads take time in proportion.
         windows: whether a sliding window shortens it.
         shared: whether the tokens in flight wait for each other there; if not, only each one's own time counts, and the
             report warns where that is more than the engines can do.
     """
 
     heads_per_cycle: Cycles
+    macs_per_head: Count = 1024
     windows: bool = True
     shared: bool = True
 
@@ -110,6 +125,8 @@ class HardwiredSpec(UnitSpec):
         link_bandwidth: of a link between two chips, each way.
         link_latency: of one step of a collective.
         message_bits: width of an element on a link.
+        embedding: how weights are held. All other numbers are those of the array in metal; for ``cell`` and ``sram``
+            area, power and cycles of the array are scaled by data/embedding.yaml.
         weight_bits: width of a weight in metal; operands that are wider cannot be hardwired.
         weight_area: silicon per weight, multiplier and share of its adder tree included.
         initiation: cycles between two tokens that enter a matrix.
@@ -126,6 +143,7 @@ class HardwiredSpec(UnitSpec):
     link_bandwidth: BytesPerSecond
     link_latency: Seconds
     message_bits: Count = 16
+    embedding: Embedding = "metal"
     weight_bits: Count = 4
     weight_area: SquareMetres
     initiation: Cycles
@@ -141,6 +159,22 @@ class HardwiredSpec(UnitSpec):
         if "array" not in self.blocks or self.blocks["array"].area is None:
             raise ValueError("blocks.array: its area is missing; it says how many weights a chip holds")
         return self
+
+
+def embedded(spec: HardwiredSpec) -> HardwiredSpec:
+    """The specification with area, power and cycles of its array as its embedding needs them."""
+    chosen = variant(spec.embedding)
+    array = spec.blocks["array"]
+    assert array.area is not None, "the chip file states the area of the array"
+    grown = BlockSpec.model_construct(area=array.area * chosen.density, power=array.power * chosen.density)
+    return spec.model_copy(
+        update={
+            "weight_area": spec.weight_area * chosen.density,
+            "initiation": spec.initiation * chosen.initiation,
+            "depth": spec.depth * chosen.depth,
+            "blocks": {**spec.blocks, "array": grown},
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +198,14 @@ class Hardwired:
 
     def __init__(self, name: str, spec: HardwiredSpec, chip: Chip) -> None:
         self.name = name
-        self.spec = spec
+        self.spec = embedded(spec)
         self._chip = chip
         self._hertz = chip.clocks[spec.clock]
 
     def refuses(self, op: Op, tensors: Mapping[str, Tensor]) -> str | None:
         """Weights that are wider than the metal holds."""
+        if op.kind in COLLECTIVES:
+            return f"{self.name} is no interconnect"
         for access in op.reads:
             tensor = tensors.get(access.tensor)
             wide = tensor is not None and tensor.role is Role.WEIGHT and len(tensor.shape) > 1
@@ -208,11 +244,13 @@ class Hardwired:
     def _rule(self, op: Op) -> Rule:
         return next((rule for rule in self.spec.partition if fnmatchcase(op.name, rule.ops)), Rule(ops="*"))
 
-    def _matrices(self, op: Op) -> int:
-        """Matrices that a token passes one after the other; none in attention, whose matrices are the cache."""
+    def _matrices(self, op: Op, tensors: Mapping[str, Tensor]) -> int:
+        """Matrices of weights that a token passes one after the other; those of the cache are none."""
         rule = self._rule(op)
-        if rule.beside or op.kind == "attention" or not any(is_matrix(part) for part in op.parts or (op,)):
+        if rule.beside or not any(is_matrix(part) for part in op.parts or (op,)):
             return 0
+        if op.kind in ATTENTION_KINDS:
+            return weight_matrices(op, tensors)
         return rule.matrices
 
     def exchanges(self, op: Op, tensors: Mapping[str, Tensor]) -> tuple[tuple[Step, Exchange], ...]:
@@ -220,10 +258,10 @@ class Hardwired:
         tokens = tokens_of(op, tensors)
         found: list[tuple[Step, Exchange]] = []
         for step in self._rule(op).steps:
-            each = 2 * _heads(op) if step.of == "statistics" else elements(tensors[op.writes[0].tensor]) / tokens
-            size = each / step.parts * self.spec.message_bits / 8
+            each = 2 * heads(op) if step.of == "statistics" else elements(tensors[op.writes[0].tensor]) / tokens
+            vector = each / step.parts * self.spec.message_bits / 8
             grid = self.spec.grid
-            found.append((step, exchange(step.collective, grid.topology, grid.members(step.over), size)))
+            found.append((step, exchange(step.collective, grid.topology, grid.members(step.over), vector)))
         return tuple(found)
 
     def passage(self, op: Op, tensors: Mapping[str, Tensor]) -> Passage:
@@ -232,16 +270,16 @@ class Hardwired:
         rounds = math.ceil(tokens / spec.in_flight)
         found = self.exchanges(op, tensors)
         sides = [sum(one.link_bytes for step, one in found if step.over == side) for side in ("row", "column")]
-        matrices = self._matrices(op)
+        matrices = self._matrices(op, tensors)
         steps = 0 if self._rule(op).beside else sum(one.steps for _, one in found)
         latency = steps * spec.link_latency + matrices * spec.depth / self._hertz
-        outside = sum(sum(sizes.values()) for sizes in _outside_bytes(op, tensors)) / self._outer_bandwidth
+        outside = sum(sum(sizes.values()) for sizes in outside_bytes(op, tensors)) / self._outer_bandwidth
         attention = 0.0
-        if op.kind == "attention":
+        if op.kind in ATTENTION_KINDS:
             waits = tokens if spec.attention.shared else rounds
             attention = waits * self._attention_cycles(op) / self._hertz
             if spec.attention.shared:
-                attention = max(attention, _state_bytes(op, tensors) / self._outer_bandwidth)
+                attention = max(attention, state_bytes(op, tensors) / self._outer_bandwidth)
         return Passage(
             tokens * matrices * self._initiation_seconds,
             tokens * max(sides) / spec.link_bandwidth,
@@ -255,11 +293,12 @@ class Hardwired:
 
     def _attention_cycles(self, op: Op) -> float:
         """Cycles of one token: cached heads of its column over those handled per cycle."""
-        queries, keys = number(_size(op, "queries")), number(_size(op, "keys"))
-        window = _size(op, "window") if self.spec.attention.windows else 0
+        queries, keys = number(size(op, "queries")), number(size(op, "keys"))
+        windows = self.spec.attention.windows and op.kind == "attention"
+        window = size(op, "window") if windows else 0
         seen = keys - (queries - 1) / 2 if op.param("causal") == "causal" else keys
-        heads = math.ceil(_size(op, "kv_heads") / self.spec.grid.columns)
-        return heads * (min(seen, window) if window else seen) / self.spec.attention.heads_per_cycle
+        rows = head_rows(op, self.spec.grid.columns, self.spec.attention.macs_per_head)
+        return rows * (min(seen, window) if window else seen) / self.spec.attention.heads_per_cycle
 
     def kernel(self, op: Op, tensors: Mapping[str, Tensor]) -> Kernel:
         """Time of an operator, state that it writes to the memory behind the buffers, and the power of every block."""
@@ -269,10 +308,10 @@ class Hardwired:
         powers = {name: block.power for name, block in spec.blocks.items()}
         powers["power supplies"] = sum(powers.values()) * (spec.supply - 1)
         actions = tuple(Action(name, "second", seconds * chips, watts) for name, watts in powers.items() if watts)
-        inputs, outputs = _outside_bytes(op, tensors)
-        if op.kind == "attention" and spec.attention.shared:
-            inputs["cache"] = _state_bytes(op, tensors)
-        reads, writes = sum(inputs.values()), sum(outputs.values()) + _appended_bytes(op, tensors)
+        inputs, outputs = outside_bytes(op, tensors)
+        if op.kind in ATTENTION_KINDS and spec.attention.shared:
+            inputs["cache"] = state_bytes(op, tensors)
+        reads, writes = sum(inputs.values()), sum(outputs.values()) + appended_bytes(op, tensors)
         parts = (("links", passage.links), ("projection", passage.projection), ("attention", passage.attention))
         return Kernel(
             seconds=seconds,
@@ -290,9 +329,9 @@ class Hardwired:
         """Where attention without contention asks more of the engines and buffers than they have."""
         if self.spec.attention.shared:
             return ()
-        layers = [(op, tensors, times) for op, tensors, times in work if op.kind == "attention"]
+        layers = [(op, tensors, times) for op, tensors, times in work if op.kind in ATTENTION_KINDS]
         busy = sum(times * tokens_of(op, t) * self._attention_cycles(op) for op, t, times in layers) / self._hertz
-        cache = sum(times * _state_bytes(op, tensors) for op, tensors, times in layers)
+        cache = sum(times * state_bytes(op, tensors) for op, tensors, times in layers)
         found = [
             f"attention counts each token's own time only; shared by all tokens in flight the engines alone would take"
             f" {show(busy, 's')} of these {show(seconds, 's')} (units.{self.name}.attention.shared=true)"
@@ -312,51 +351,3 @@ class Hardwired:
         """The blocks of all chips."""
         chips = self.spec.grid.rows * self.spec.grid.columns
         return tuple(Block(name, (block.area or 0.0) * chips) for name, block in self.spec.blocks.items())
-
-
-def is_matrix(op: Op) -> bool:
-    """Whether an operator (not a composite) multiplies by a matrix of weights: a contraction outside attention."""
-    return is_contraction(op) and len(op.reads) >= 2 and op.kind in ("linear", "grouped_linear", "matmul", "conv2d")
-
-
-def tokens_of(op: Op, tensors: Mapping[str, Tensor]) -> int:
-    """Tokens that pass an operator: the elements of its result over those of its last dimension's row."""
-    if op.kind == "attention":
-        return _size(op, "batch") * _size(op, "queries")
-    if op.kind == "experts":
-        return _size(op, "tokens")
-    result = tensors[op.writes[0].tensor]
-    last = number(result.shape[-1]) if result.shape else 1
-    return max(1, elements(result) // max(1, last))
-
-
-def _outside_bytes(op: Op, tensors: Mapping[str, Tensor]) -> tuple[dict[str, float], dict[str, float]]:
-    """Bytes of the network's own inputs that an operator reads, and of its outputs that it writes, by tensor."""
-    known = [access for access in (*op.reads, *op.writes) if access.tensor in tensors]
-    sizes = {access.tensor: touched_bytes(access, op, tensors) for access in known}
-    roles = {name: tensors[name].role for name in sizes}
-    inputs = {name: size for name, size in sizes.items() if roles[name] is Role.INPUT}
-    return inputs, {name: size for name, size in sizes.items() if roles[name] is Role.OUTPUT}
-
-
-def _appended_bytes(op: Op, tensors: Mapping[str, Tensor]) -> float:
-    """Bytes that an operator adds to the cache."""
-    state = [tensors[a.tensor] for a in op.writes if a.tensor in tensors and tensors[a.tensor].role is Role.STATE]
-    return float(points(op) * state[0].bits / 8) if state else 0.0
-
-
-def _state_bytes(op: Op, tensors: Mapping[str, Tensor]) -> float:
-    """Bytes of the cache that an attention reads."""
-    read = {access.tensor for access in op.reads}
-    return float(sum(size_bytes(tensors[name]) for name in read if tensors[name].role is Role.STATE))
-
-
-def _size(op: Op, key: str) -> int:
-    """A parameter of a bound composite that is a number."""
-    value = op.param(key)
-    assert not isinstance(value, str), f"{op.name}: {key} is {value!r}, expected a number"
-    return number(value)
-
-
-def _heads(op: Op) -> int:
-    return _size(op, "heads") if op.kind == "attention" else 1

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, Field
 
 from hwsim.chip import Chip, Count, UnitSpec
+from hwsim.collectives import COLLECTIVES
 from hwsim.quantity import JoulesPerOp
 from hwsim.technology import mac_area, vector_operation_energy
 from hwsim.units.base import Action, Block
@@ -66,6 +67,8 @@ class VectorUnit:
 
     def refuses(self, op: Op, tensors: Mapping[str, Tensor]) -> str | None:
         """Composites, whose parts are run instead, and arithmetic it has no cycles for."""
+        if op.kind in COLLECTIVES:
+            return f"{self.name} is no interconnect"
         if op.parts:
             return f"{self.name} runs the parts of {op.kind}, not the whole"
         unknown = sorted({name for name, _ in op.arithmetic} - set(self._cycles))

@@ -17,8 +17,9 @@ from hwsim.schedule import Level
 from hwsim.units.base import ArrayUnit, KernelUnit, StreamUnit, Unit
 from hwsim.units.registry import build_unit, kinds
 from tests.unit.hwsim.nests import chip_with, conv_nest, eyeriss_like, matmul_nest
-from workloads.graph import Op, OperatorGraph, operations, points
+from workloads.graph import Op, OperatorGraph, Role, Segment, elements, operations, points
 from workloads.inline import parse_inline
+from workloads.shard import exchange_op
 
 SYSTOLIC = {"kind": "systolic_array", "rows": 8, "columns": 16, "rates": {8: 2, 16: 1, 32: 0.25}}
 
@@ -39,6 +40,7 @@ EXAMPLES: dict[str, Chip] = {
     ),
     "vector_unit": chip_with({"kind": "vector_unit", "lanes": 64}),
     "gpu": load_chip("t4"),
+    "interconnect": load_chip("a100_80gb_sxm"),
     "hardwired": load_chip("hnlpu", ["units.grid.weight_bits=16"]),
     "fpga_engines": load_chip("edge_moe_zcu102"),
     "flightllm": load_chip("flightllm_u280", ["units.core.weight_bits=16", "units.core.activation_bits=16"]),
@@ -64,6 +66,16 @@ NESTS: dict[str, Nest] = {
     "depthwise": conv_nest(1, 1, 1, 14, 14, 3, 3, groups=24, bits=16),
 }
 
+
+def joined_halves() -> OperatorGraph:
+    """A result whose halves two devices add up."""
+    graph = parse_inline("matmul:m=64,n=48,k=96")
+    result = graph.by_name[graph.segments[0].ops[0].writes[0].tensor]
+    reduced = exchange_op("all_reduce", dataclasses.replace(result, role=Role.INPUT), "sum", 2, elements(result))
+    tensors = (dataclasses.replace(result, role=Role.INPUT),)
+    return OperatorGraph("all_reduce", "forward", tensors, (Segment("sum", (reduced,)),))
+
+
 OPS: dict[str, OperatorGraph] = {
     text.partition(":")[0]: parse_inline(text)
     for text in (
@@ -73,7 +85,7 @@ OPS: dict[str, OperatorGraph] = {
         "layernorm:rows=64,columns=128",
         "attention:batch=1,heads=4,queries=16,keys=16,head_dim=8",
     )
-}
+} | {"all_reduce": joined_halves()}
 
 
 def unit_named(example: str) -> Unit:
@@ -250,6 +262,9 @@ def test_a_kernel_is_not_faster_than_its_peak(example: str, kind: str) -> None:
     unit, graph = unit_named(example), OPS[kind]
     assert isinstance(unit, KernelUnit)
     op = graph.segments[0].ops[0]
+    if unit.refuses(op, graph.by_name) is not None:
+        assert (op.kind == "all_reduce") != example.startswith("interconnect")
+        return
     kernel = unit.kernel(op, graph.by_name)
     hidden = math.isinf(unit.peak_operations(op, graph.by_name))
     assert (kernel.seconds > 0 or hidden) and kernel.overhead_seconds >= 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from hwsim.output import OPS_COLUMNS, PROOF_COLUMN, as_json
 from mapper.cache import CacheState
@@ -49,6 +51,16 @@ def missing(names: Iterator[str] | tuple[str, ...]) -> list[str]:
 def test_every_key_of_a_report_and_of_the_tables_is_explained() -> None:
     assert missing(keys(as_json(example_report()))) == []
     assert missing((*OPS_COLUMNS, PROOF_COLUMN, *COLUMNS)) == []
+
+
+def test_every_key_of_cost_and_hardwire_is_explained() -> None:
+    from hwsim.cost_command import cost
+    from mapper.hardwire_command import hardwire
+
+    owned = CliRunner().invoke(cost, ["hnlpu", "h100_sxm", "--json"], catch_exceptions=False)
+    made = CliRunner().invoke(hardwire, ["llama-3-8b", "--json"], catch_exceptions=False)
+    assert missing(keys(json.loads(owned.output), ("ownership_dollars", "carbon_kg"))) == []
+    assert missing(keys(json.loads(made.output))) == []
 
 
 @pytest.mark.parametrize("view", VIEWS)

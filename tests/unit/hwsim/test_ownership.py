@@ -141,3 +141,11 @@ def test_a_wrong_amount_names_its_key(path: Path) -> None:
     text = str(problems.value)
     assert "cost.making.masks.price: expected a low amount" in text
     assert "cost.owning.network: a unit is missing" in text
+
+
+def test_a_setting_changes_what_owning_costs() -> None:
+    def owned(*options: str) -> float:
+        result = CliRunner().invoke(cost, ["hnlpu", "--json", *options], catch_exceptions=False)
+        return json.loads(result.output)["chips"][0]["ownership_dollars"]["electricity"][0]
+
+    assert owned("--set", "cost.electricity=0.19 USD/kWh") == pytest.approx(2 * owned())

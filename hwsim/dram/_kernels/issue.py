@@ -1,0 +1,261 @@
+"""Issuing a command for a request, and what becomes of the request."""
+
+# pyright: basic
+from __future__ import annotations
+
+from hwsim.dram._kernels.device import issue_rows, issue_timing, ready_at, wake_queues
+from hwsim.dram._kernels.jit import inner
+from hwsim.dram._kernels.layout import (
+    ACCESSES,
+    ACT,
+    ACTIVATED,
+    ACTIVE,
+    ASKED,
+    BANK,
+    BANKS,
+    BANKS_BELOW,
+    BLOCKED,
+    CAP,
+    CAPPED_ROWS,
+    CHANGES,
+    CLOCK,
+    CLOSED_ROWS,
+    CLOSES,
+    CLOSING,
+    CMD,
+    CONFLICTS,
+    COUNT,
+    COUNTED,
+    DEPART,
+    DONE,
+    EFFECT,
+    FAITHFUL,
+    FINAL,
+    HEAD,
+    HITS,
+    ID,
+    ISSUED,
+    LAST_ISSUE,
+    LENGTH,
+    LOG,
+    LOG_COLUMNS,
+    LOGGED,
+    LOGGING,
+    MISSES,
+    NEXT,
+    NONE,
+    OPEN,
+    OPEN_ROWS,
+    PENDING,
+    PENDING_TAIL,
+    PER_BANK,
+    PER_COMMAND,
+    PER_ENTRY,
+    PER_LEVEL,
+    PER_QUEUE,
+    PRIORITY,
+    PRIORITY_HEAD,
+    PRIORITY_TAIL,
+    QUEUES,
+    RD,
+    RDA,
+    READ_LATENCY,
+    RING,
+    ROW,
+    ROW_POLICY,
+    SCOPE,
+    STALLED,
+    VERSION,
+    WAKE_COLUMN,
+    WAKE_OTHER,
+    WORK_COLUMN,
+    WORK_COLUMNS,
+    WR,
+    WRA,
+    WRITE,
+)
+from hwsim.dram._kernels.queues import append, is_column, release, unlink
+
+
+@inner
+def send(t, s, command, bank, row, column):
+    """A command to the device, with the log."""
+    clock = s[CLOCK]
+    issue_timing(t, s, command, bank, clock)
+    issue_rows(t, s, command, bank, row)
+    s[COUNT + command] += 1
+    s[LAST_ISSUE] = clock
+    s[ISSUED] += 1
+    if t[LOGGING] != 0:
+        place = LOG + s[LOGGED] * LOG_COLUMNS
+        s[place], s[place + 1], s[place + 2], s[place + 3], s[place + 4] = clock, command, bank, row, column
+        s[LOGGED] += 1
+    if t[ROW_POLICY] == CAPPED_ROWS:
+        _count_access(t, s, command, bank)
+
+
+@inner
+def _count_access(t, s, command, bank):
+    """Accesses since a row was opened."""
+    if t[CLOSES + command * PER_COMMAND] != 0:
+        span = t[BANKS_BELOW + t[SCOPE + command * PER_COMMAND] * PER_LEVEL]
+        low = bank // span * span
+        for other in range(low, low + span):
+            s[ACCESSES + other * PER_BANK], s[ASKED + other * PER_BANK] = 0, 0
+    elif command == t[RD] or command == t[WR]:
+        s[ACCESSES + bank * PER_BANK] += 1
+
+
+@inner
+def send_entry(t, s, work, entry):
+    """The next command of an entry to the device."""
+    command = s[CMD + entry * PER_ENTRY]
+    closes_only = t[EFFECT + command * PER_COMMAND] == CLOSING
+    row = NONE if closes_only else s[ROW + entry * PER_ENTRY]
+    column = work[WORK_COLUMN + s[ID + entry * PER_ENTRY] * WORK_COLUMNS] if is_column(t, command) else NONE
+    send(t, s, command, s[BANK + entry * PER_ENTRY], row, column)
+
+
+@inner
+def count_row(s, entry):
+    """Row hit, miss or conflict, once per request."""
+    if s[COUNTED + entry * PER_ENTRY] != 0:
+        return
+    s[COUNTED + entry * PER_ENTRY] = 1
+    row = s[OPEN + s[BANK + entry * PER_ENTRY] * PER_BANK]
+    if row == s[ROW + entry * PER_ENTRY]:
+        s[HITS] += 1
+    elif row >= 0:
+        s[CONFLICTS] += 1
+    else:
+        s[MISSES] += 1
+
+
+@inner
+def _others_want_row(s, entry):
+    """Whether another queued request wants the same row."""
+    for queue in range(QUEUES):
+        other = s[HEAD + queue * PER_QUEUE]
+        while other >= 0:
+            same_bank = s[BANK + other * PER_ENTRY] == s[BANK + entry * PER_ENTRY]
+            same_row = s[ROW + other * PER_ENTRY] == s[ROW + entry * PER_ENTRY]
+            if same_bank and same_row and other != entry:
+                return True
+            other = s[NEXT + other * PER_ENTRY]
+    return False
+
+
+@inner
+def _precharge_allowed(t, s, entry):
+    """Whether the row policy wants an automatic precharge."""
+    if t[ROW_POLICY] == CLOSED_ROWS:
+        return not _others_want_row(s, entry)
+    bank = s[BANK + entry * PER_ENTRY]
+    if s[ACCESSES + bank * PER_BANK] < t[CAP]:
+        return False
+    if t[FAITHFUL] != 0:
+        return True
+    other = s[HEAD + ACTIVATED * PER_QUEUE]
+    while other >= 0:
+        if other != entry and s[BANK + other * PER_ENTRY] == bank:
+            return False
+        other = s[NEXT + other * PER_ENTRY]
+    return True
+
+
+@inner
+def upgrade(t, s, entry):
+    """Turn a read or write into one with automatic precharge, if the row policy wants it and timing allows it."""
+    if t[ROW_POLICY] == OPEN_ROWS:
+        return
+    command = s[CMD + entry * PER_ENTRY]
+    closing = NONE
+    if command == t[RD]:
+        closing = t[RDA]
+    elif command == t[WR]:
+        closing = t[WRA]
+    if closing < 0 or not _precharge_allowed(t, s, entry):
+        return
+    if ready_at(t, s, closing, s[BANK + entry * PER_ENTRY]) <= s[CLOCK]:
+        s[CMD + entry * PER_ENTRY] = closing
+        s[FINAL + entry * PER_ENTRY] = closing
+
+
+@inner
+def _retire(t, s, work, queue, entry):
+    """The last command of a request was issued."""
+    unlink(t, s, queue, entry)
+    s[WAKE_COLUMN + queue * PER_QUEUE] = 0
+    s[WAKE_OTHER + queue * PER_QUEUE] = 0
+    if queue == ACTIVATED:
+        s[ACTIVE + s[BANK + entry * PER_ENTRY] * PER_BANK] -= 1
+        if s[BLOCKED] != 0:
+            s[BLOCKED] = 0
+            wake_queues(s)
+    request, clock = s[ID + entry * PER_ENTRY], s[CLOCK]
+    if work[WRITE + request * WORK_COLUMNS] != 0:
+        work[DEPART + request * WORK_COLUMNS] = clock
+        s[DONE] += 1
+    else:
+        tail = s[PENDING_TAIL] % RING
+        s[PENDING + tail * 2], s[PENDING + tail * 2 + 1] = request, clock + t[READ_LATENCY]
+        s[PENDING_TAIL] += 1
+    release(s, entry)
+
+
+@inner
+def _promote(t, s, queue, entry):
+    """A row was opened for a request."""
+    full = s[LENGTH + ACTIVATED * PER_QUEUE] >= t[BANKS]
+    if full or (queue == ACTIVATED and not t[FAITHFUL]):
+        return
+    unlink(t, s, queue, entry)
+    activate(t, s, entry)
+
+
+@inner
+def activate(t, s, entry):
+    """Put an entry among the activated ones."""
+    append(t, s, ACTIVATED, entry)
+    s[VERSION + entry * PER_ENTRY] = s[CHANGES + s[BANK + entry * PER_ENTRY] * PER_BANK] - 1
+    s[ACTIVE + s[BANK + entry * PER_ENTRY] * PER_BANK] += 1
+
+
+@inner
+def advance(t, s, work, queue, entry):
+    """Move a request on after its command."""
+    command = s[CMD + entry * PER_ENTRY]
+    if command == s[FINAL + entry * PER_ENTRY]:
+        _retire(t, s, work, queue, entry)
+    elif command == t[ACT]:
+        _promote(t, s, queue, entry)
+
+
+@inner
+def carry_out(t, s, work, queue, entry):
+    """Issue the next command of an entry and move it on."""
+    upgrade(t, s, entry)
+    count_row(s, entry)
+    send_entry(t, s, work, entry)
+    advance(t, s, work, queue, entry)
+
+
+@inner
+def maintain(s, command, bank):
+    """Queue a maintenance command."""
+    if s[PRIORITY_TAIL] - s[PRIORITY_HEAD] >= RING:
+        s[STALLED] = 1
+        return
+    tail = s[PRIORITY_TAIL] % RING
+    s[PRIORITY + tail * 2], s[PRIORITY + tail * 2 + 1] = command, bank
+    s[PRIORITY_TAIL] += 1
+
+
+@inner
+def carry_out_maintenance(t, s, command):
+    """Issue the next command of the oldest maintenance request."""
+    head = s[PRIORITY_HEAD] % RING
+    send(t, s, command, s[PRIORITY + head * 2 + 1], NONE, NONE)
+    if command == s[PRIORITY + head * 2]:
+        s[PRIORITY_HEAD] += 1
+        wake_queues(s)

@@ -1,0 +1,1 @@
+"""Controller policies of the plain reference engine: schedulers, row policies, refresh managers."""
