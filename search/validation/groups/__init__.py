@@ -6,7 +6,7 @@ from importlib import import_module
 
 from search.validation.case import Group
 
-_MODULES = ("scalesim", "closed_forms", "timeloop", "peaks", "eyeriss", "hnlpu", "gpu", "collectives")
+_MODULES = ("scalesim", "closed_forms", "timeloop", "peaks", "eyeriss", "hnlpu", "fpga", "gpu", "collectives")
 
 
 def all_groups() -> tuple[Group, ...]:
