@@ -203,6 +203,11 @@ _LANGUAGE = {
         "the output head runs on the last token only",
         "causal attention counts and executes only the pairs under its mask",
     ),
+    "train": (
+        "one training step: forward, backward, update of all weights (stochastic gradient descent)",
+        "activations are kept in memory for the backward pass; what lives inside a composite is computed again",
+        "batch norms are kept",
+    ),
 }
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("model")
 @click.option("--chip", required=True, help="A shipped chip's name (see `hwsim chips`) or a YAML file.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the chip: units.array.rows=64.")
-@click.option("--phase", help="forward, prefill, decode or generate. [default: decode for LMs, else forward]")
+@click.option("--phase", help="forward, prefill, decode, generate or train. [default: decode for LMs, else forward]")
 @size_option("--prompt", text="With phase generate: tokens of the prompt.")
 @size_option("--output", text="With phase generate: tokens to generate.")
 @run_options

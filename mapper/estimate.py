@@ -29,8 +29,9 @@ PRECISIONS: tuple[Mapping[str, int], ...] = (
     dict.fromkeys(_ROLES, 16),
     dict.fromkeys(_ROLES, 8),
     {**dict.fromkeys(_ROLES, 16), "weight": 4},
+    {**dict.fromkeys(_ROLES, 8), "weight": 4},
 )
-"""Bits by role tried, in this order, when the user states none; the last only where no wider one computes."""
+"""Bits by role tried, in this order, when the user states none; 4-bit weights only where no wider ones compute."""
 
 
 @dataclass(slots=True)
@@ -168,7 +169,7 @@ def native_precision(estimator: Estimator, graph: OperatorGraph) -> tuple[Operat
     """
     computed: list[tuple[int, OperatorGraph]] = []
     for place, bits in enumerate(PRECISIONS):
-        if computed and bits is PRECISIONS[-1]:
+        if computed and bits["weight"] == 4:
             return computed[0][1], ()
         candidate = with_precision(graph, bits) if place else graph
         if _computes(estimator, candidate):

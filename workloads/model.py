@@ -7,7 +7,7 @@ its graph into a bound one (sizes, precision, how composites are executed) are a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workloads.experts import choose_experts
 from workloads.graph import OperatorGraph
@@ -72,6 +72,12 @@ def bind_model(model: Model, phase: str | None = None, choices: Choices | None =
     chosen = choices or Choices()
     name = phase or default_phase(model.phases)
     check_phase(model.name, name, model.phases)
+    if name == "train":
+        from workloads.training import training_step
+
+        unfolded = replace(chosen, fold_batchnorms=False)
+        graph = symbolic_graph(model, "forward", unfolded)
+        return training_step(bind_phase(graph, chosen.batch, chosen.context))
     if name == "generate":
         raise PhaseError(f"{model.name}: generate consists of a prefill and many decode steps; plan it with plan_model")
     batch = local_batch(chosen.parallel, chosen.batch)

@@ -3,6 +3,7 @@
     forward    the whole network once (vision, encoders)                 B = batch, S = T = context where it has tokens
     prefill    a prompt of ``context`` tokens; yields the first token    S = T = context, head on the last token only
     decode     one new token; ``context`` counts it too                  S = 1, T = context keys attended
+    train      forward, backward and the update of all weights (see ``workloads.training``)
     generate   a prompt of p tokens, then n tokens: a prefill of p (the first token), then n - 1 decode steps with
                T = p + 1 .. p + n - 1
 
@@ -21,7 +22,7 @@ from workloads.errors import UserError, did_you_mean
 from workloads.graph import Op, OperatorGraph, elements
 from workloads.symbols import Size, symbols_of
 
-PHASES = ("forward", "prefill", "decode", "generate")
+PHASES = ("forward", "prefill", "decode", "generate", "train")
 DEFAULT_CONTEXT = 2048
 MAX_ELEMENTS = 10**18
 
@@ -36,9 +37,11 @@ def default_phase(phases: Collection[str]) -> str:
 
 
 def offered(phases: Collection[str]) -> tuple[str, ...]:
-    """Phases a user may ask for: those traced, and ``generate`` where prefill and decode both exist."""
-    both = {"prefill", "decode"} <= set(phases)
-    return tuple(phase for phase in PHASES if phase in phases or (phase == "generate" and both))
+    """Phases a user may ask for: those traced, ``generate`` where prefill and decode both exist, and ``train`` where
+    forward does.
+    """
+    made = {"generate": {"prefill", "decode"}, "train": {"forward"}}
+    return tuple(phase for phase in PHASES if phase in phases or made.get(phase, {phase}) <= set(phases))
 
 
 def check_phase(model: str, phase: str, phases: Collection[str]) -> None:

@@ -44,6 +44,8 @@ EXAMPLES: dict[str, Chip] = {
     "dram_mac alternating": load_chip("hbm3_logic_pim"),
     "interconnect": load_chip("a100_80gb_sxm"),
     "hardwired": load_chip("hnlpu", ["units.grid.weight_bits=16"]),
+    "fpga_engines": load_chip("edge_moe_zcu102"),
+    "flightllm": load_chip("flightllm_u280", ["units.core.weight_bits=16", "units.core.activation_bits=16"]),
 }
 
 

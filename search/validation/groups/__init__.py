@@ -6,7 +6,18 @@ from importlib import import_module
 
 from search.validation.case import Group
 
-_MODULES = ("scalesim", "closed_forms", "timeloop", "peaks", "eyeriss", "hnlpu", "pim", "gpu", "collectives")
+_MODULES = (
+    "scalesim",
+    "closed_forms",
+    "timeloop",
+    "peaks",
+    "eyeriss",
+    "hnlpu",
+    "pim",
+    "fpga",
+    "gpu",
+    "collectives",
+)
 
 
 def all_groups() -> tuple[Group, ...]:

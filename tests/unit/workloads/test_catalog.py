@@ -22,6 +22,7 @@ REQUIRED = frozenset(
         "gpt-oss-20b", "gpt-oss-120b", "deepseek-v3", "mamba-2.8b", "mamba2-2.7b", "lstm-kws", "lstm-ptb",
         "gcn-cora", "densenet-121", "resnext-50", "r2plus1d-18", "s3d", "fcn-resnet50", "deeplabv3-resnet50",
         "lraspp-mobilenet-v3-large", "transformer", "pnasnet-5-large", "nasnet-a-large", "amoebanet-d", "darts",
+        "m3vit",
     }
 )  # fmt: skip
 
@@ -35,6 +36,7 @@ PARAMETERS = {
     "efficientnet-b0": 5_288_548,
     "regnet-y-4gf": 20_646_656,
     "vit-b16": 86_567_656,
+    "m3vit": 17_910_336,
     "swin-t": 28_288_354,
     "unet": 859_520_964,
     "dit-xl2": 675_129_632 - 256 * 1152,

@@ -51,7 +51,7 @@ def test_language_models_decode_by_default_and_others_go_forward():
     assert default_phase(("prefill", "decode")) == "decode"
     assert default_phase(("forward",)) == "forward"
     assert offered(("prefill", "decode")) == ("prefill", "decode", "generate")
-    assert offered(("forward",)) == ("forward",)
+    assert offered(("forward",)) == ("forward", "train")
 
 
 def test_decode_context_counts_the_new_token():

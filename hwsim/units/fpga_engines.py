@@ -1,0 +1,226 @@
+"""Matrix engines on an FPGA that take one operator after the other, all of them together.
+
+A product is cut over the engines by columns; each engine computes m x n results at a time, k products deep per cycle,
+and drains after every block. Weights and the cache stream from the board's memory, intermediate tensors stay in the
+buffer if they fit and are spilled if not. Between operators the engines are switched to another connection.
+
+    seconds = max(compute, transfer), or their sum where a design loads first and computes then, + switch
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from hwsim.chip import Chip, Count, UnitSpec
+from hwsim.fpga.boards import board_named
+from hwsim.fpga.resources import Resources, dot_engine, over_budget
+from hwsim.nest import gemm_of, is_contraction, nest_of, product
+from hwsim.part import Fraction, Part
+from hwsim.quantity import Seconds, Watts
+from hwsim.units.base import Action, Kernel
+from hwsim.units.registry import unit_kind
+from hwsim.work import touched_bytes
+from workloads.errors import UserError
+from workloads.graph import Op, Role, Tensor, number, operations, points, size_bytes
+
+_STREAMED = (Role.WEIGHT, Role.STATE, Role.INPUT, Role.OUTPUT)
+
+
+class Kept(Part):
+    """Operators (name with wildcards) of whose weights and products a fraction is kept; ``n`` of every ``m``."""
+
+    ops: str
+    n: Count
+    m: Count
+
+    @property
+    def fraction(self) -> float:
+        """What is left."""
+        return self.n / self.m
+
+
+class EnginesSpec(UnitSpec):
+    """Chip file section.
+
+    Attributes:
+        board: its budget, a name of ``data/boards.yaml``.
+        engines: equal ones.
+        m, n, k: rows and columns of results that an engine computes at a time, and products per result and cycle.
+        macs_per_dsp: products that share a DSP slice.
+        drain: cycles after each block of results in which nothing new starts.
+        overlapped: whether transfers and computation of an operator overlap.
+        switch: from one operator to the next.
+        lanes: element-wise operations per cycle.
+        widest: bits of operands.
+        sparse: rules; the first that matches holds.
+        by_expert: whether tokens are sorted by expert, so that each busy expert's weights are read once; otherwise they
+            are read for every token.
+        buffer_share: fraction of the buffer that one intermediate tensor may take before it is spilled.
+        power: of the board while it works, its memory included.
+        other: resources of everything beside the multipliers.
+    """
+
+    kind: Literal["fpga_engines"]  # pyright: ignore[reportIncompatibleVariableOverride]  (frozen, never assigned)
+    board: str
+    engines: Count
+    m: Count
+    n: Count
+    k: Count
+    macs_per_dsp: Count = 1
+    drain: Annotated[int, Field(ge=0, le=1000)] = 6
+    overlapped: bool = True
+    switch: Seconds = 0.0
+    lanes: Count
+    widest: Count = 16
+    sparse: tuple[Kept, ...] = ()
+    by_expert: bool = True
+    buffer_share: Fraction = 0.5
+    power: Watts
+    other: Resources = Resources()
+
+    @model_validator(mode="after")
+    def _fits_the_board(self) -> EnginesSpec:
+        try:
+            board = board_named(self.board)
+        except UserError as error:
+            raise ValueError(f"board: {error}") from None
+        problems = over_budget(self.resources, board.resources)
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @property
+    def macs(self) -> int:
+        """Products per cycle of all engines."""
+        return self.engines * self.m * self.n * self.k
+
+    @property
+    def resources(self) -> Resources:
+        """What the design takes."""
+        return dot_engine(self.macs, self.macs_per_dsp) + self.other
+
+    def kept(self, name: str) -> float:
+        """Fraction of an operator's weights and products that is left."""
+        return next((rule.fraction for rule in self.sparse if fnmatchcase(name, rule.ops)), 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Bytes read and written, and those of them that only a larger buffer would save."""
+
+    read: float
+    write: float
+    spilled: float
+
+
+@unit_kind("fpga_engines", EnginesSpec)
+class FpgaEngines:
+    """Runs every operator; composites part by part."""
+
+    def __init__(self, name: str, spec: EnginesSpec, chip: Chip) -> None:
+        self.name = name
+        self.spec = spec
+        self._hertz = chip.clocks[spec.clock]
+        outer, *inner = spec.path
+        memory = chip.memories[outer]
+        self._rate = (memory.bandwidth or math.inf) * memory.efficiency
+        self._room = chip.memories[inner[0]].size * spec.buffer_share if inner else 0.0
+
+    def refuses(self, op: Op, tensors: Mapping[str, Tensor]) -> str | None:
+        """Operands of a product that are too wide."""
+        for leaf in op.parts or (op,):
+            if not _is_product(leaf):
+                continue
+            for access in leaf.reads[:2]:
+                tensor = tensors.get(access.tensor)
+                if tensor is not None and tensor.bits > self.spec.widest:
+                    return f"{self.name} multiplies {self.spec.widest} bits, {tensor.name} has {tensor.bits}"
+        return None
+
+    def peak_operations(self, op: Op, tensors: Mapping[str, Tensor]) -> float:
+        """Products per second of all engines, sparsity included; element-wise operations likewise."""
+        leaves = op.parts or (op,)
+        if not any(_is_product(leaf) for leaf in leaves):
+            return math.inf if not operations(op) else self.spec.lanes * self._hertz
+        return self.spec.macs * self._hertz / min(self.spec.kept(leaf.name) for leaf in leaves)
+
+    def kernel(self, op: Op, tensors: Mapping[str, Tensor]) -> Kernel:
+        """Time and traffic of one operator, and the board's power meanwhile."""
+        known = {**tensors, **{tensor.name: tensor for tensor in op.internal}}
+        leaves = op.parts or (op,)
+        compute = sum(self._cycles(leaf, known) for leaf in leaves) / self._hertz
+        traffic = self._traffic(op, known)
+        moved = (traffic.read + traffic.write) / self._rate
+        seconds = max(compute, moved) if self.spec.overlapped else compute + moved
+        memory, whole = self.spec.path[0], seconds + self.spec.switch
+        spilled = f", {traffic.spilled / 1e6:.3g} MB spilled" if traffic.spilled else ""
+        return Kernel(
+            seconds=seconds,
+            overhead_seconds=self.spec.switch,
+            reads_bytes=((memory, traffic.read),) if traffic.read else (),
+            writes_bytes=((memory, traffic.write),) if traffic.write else (),
+            actions=(Action("board", "second", whole, self.spec.power),) if whole else (),
+            compute_seconds=compute,
+            memory_seconds=moved,
+            note=f"{self.spec.engines} engines{spilled}",
+        )
+
+    def _cycles(self, op: Op, tensors: Mapping[str, Tensor]) -> float:
+        """Cycles of an operator that is not a composite."""
+        spec = self.spec
+        if not _is_product(op):
+            return math.ceil(points(op) * max(1, sum(count for _, count in op.arithmetic)) / spec.lanes)
+        nest = nest_of(op, tensors)
+        gemm, full = gemm_of(nest), nest.full
+        m, n, k, batch = (int(product(dims, full)) for dims in (gemm.m, gemm.n, gemm.k, gemm.batch))
+        deep = math.ceil(k / spec.k * spec.kept(op.name)) + spec.drain
+        rows, columns = math.ceil(m / spec.m), math.ceil(n / spec.n)
+        blocks = batch * rows * columns
+        cycles = math.ceil(blocks / spec.engines) * deep
+        return math.ceil(cycles * nest.density) if nest.density < 1 else cycles
+
+    def _traffic(self, op: Op, tensors: Mapping[str, Tensor]) -> Traffic:
+        """Bytes between the board's memory and the engines."""
+        read = write = spilled = 0.0
+        for leaf, name, moved, reads in _touched(op, tensors):
+            tensor = tensors[name]
+            share = self.spec.kept(leaf.name) if tensor.role is Role.WEIGHT else 1.0
+            if tensor.role is Role.WEIGHT and op.kind == "experts" and not self.spec.by_expert:
+                share *= _tokens_per_expert(leaf)
+            if tensor.role not in _STREAMED:
+                if size_bytes(tensor) <= self._room:
+                    continue
+                spilled += moved
+            read += moved * share if reads else 0.0
+            write += 0.0 if reads else moved
+        return Traffic(read, write, spilled)
+
+
+def _is_product(op: Op) -> bool:
+    return is_contraction(op) and len(op.reads) >= 2 and len(op.writes) == 1
+
+
+def _touched(op: Op, tensors: Mapping[str, Tensor]) -> Iterator[tuple[Op, str, float, bool]]:
+    """Every tensor that a part reads or writes, once: (part, name, bytes, whether it is read)."""
+    for leaf in op.parts or (op,):
+        for accesses, reads in ((leaf.reads, True), (leaf.writes, False)):
+            for name, moved in _largest((a.tensor, touched_bytes(leaf, a, tensors[a.tensor])) for a in accesses):
+                yield leaf, name, moved, reads
+
+
+def _largest(pairs: Iterable[tuple[str, float]]) -> Iterable[tuple[str, float]]:
+    most: dict[str, float] = {}
+    for name, moved in pairs:
+        most[name] = max(most.get(name, 0.0), moved)
+    return most.items()
+
+
+def _tokens_per_expert(op: Op) -> int:
+    """Rows that share one expert's matrix."""
+    return next((number(loop.extent) for loop in op.loops if loop.name == "m"), 1)

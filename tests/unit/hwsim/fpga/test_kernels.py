@@ -1,0 +1,32 @@
+"""InTAR's kernels: near the measured cycles, and in the published order of styles."""
+
+from __future__ import annotations
+
+import pytest
+
+from hwsim.fpga.dataflow import play_plan
+from hwsim.fpga.kernels import DESIGNS, MEASURED, Style
+
+BASELINES = [(k, s) for k, s in DESIGNS if s != "reconfigurable"]
+
+
+@pytest.mark.parametrize(("kernel", "style"), BASELINES)
+def test_a_measured_baseline_is_met(kernel: str, style: Style) -> None:
+    cycles = play_plan(DESIGNS[kernel, style]())
+    assert cycles == pytest.approx(MEASURED[kernel, style].cycles, rel=0.06)
+
+
+@pytest.mark.parametrize("kernel", ["mlp", "cnn-4l"])
+def test_reconfiguring_beats_dataflow_and_dataflow_beats_one_engine(kernel: str) -> None:
+    styles: tuple[Style, ...] = ("reconfigurable", "dataflow", "sequential")
+    ours = [play_plan(DESIGNS[kernel, style]()) for style in styles]
+    assert ours == sorted(ours)
+    for faster, slower in ((0, 1), (1, 2)):
+        published = MEASURED[kernel, styles[slower]].cycles / MEASURED[kernel, styles[faster]].cycles
+        assert ours[slower] / ours[faster] == pytest.approx(published, rel=0.1)
+
+
+def test_a_switch_of_twenty_nanoseconds_is_lost_in_the_kernel() -> None:
+    groups = DESIGNS["mlp", "reconfigurable"]()
+    switch = round(20e-9 * 300e6)
+    assert 0 < play_plan(groups, switch) - play_plan(groups) < 1e-4 * play_plan(groups)
