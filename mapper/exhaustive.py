@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from hwsim.machine import Machine
-from mapper.base import Found, Goal, Task, rank, register
+from mapper.base import Found, Goal, Task, get_mapper, rank, register
 from mapper.cost import compute_seconds, held_bytes, tiling_costs
 from mapper.fast import first_of, infeasible, make_levels, price
 from workloads.errors import UserError
@@ -28,7 +28,7 @@ class TooLargeError(UserError):
 
 @register("exhaustive")
 def exhaustive_mapper(task: Task, machine: Machine, goal: Goal) -> Found:
-    """The best of all mappings by closed-form cost.
+    """The best of the mappings that lead by closed-form cost in their loop order, by the stated cost model.
 
     Raises:
         TooLargeError: more than ``LIMIT`` tilings or ``ORDERS`` orders.
@@ -42,8 +42,7 @@ def exhaustive_mapper(task: Task, machine: Machine, goal: Goal) -> Found:
             f" (at most {LIMIT:,} and {ORDERS}); use --mapper fast"
         )
     outer = machine.outer(task.unit.name)
-    best: Found | None = None
-    best_key: tuple[float, ...] = ()
+    found: list[Found] = []
     count = 0
     for inner in task.unit.inner_options(nest):
         direct = inner[0].memory == outer or not nest.dims
@@ -60,11 +59,10 @@ def exhaustive_mapper(task: Task, machine: Machine, goal: Goal) -> Found:
             keys = (*rank(goal.objective, costs.seconds, costs.energy_joules, costs.outer_bytes), costs.tiles)
             place = first_of(keys, np.size(compute))
             count += np.size(compute)
-            key = tuple(float(np.ravel(column)[place if np.ndim(column) else 0]) for column in keys)
-            if best is None or key < best_key:
-                sizes = {dim: int(array[place]) for dim, array in tile.items()}
-                best_key = key
-                best = price(task, machine, make_levels(task, machine, inner, order, sizes), 0)
-    if best is None:
+            sizes = {dim: int(array[place]) for dim, array in tile.items()}
+            found.append(price(task, machine, make_levels(task, machine, inner, order, sizes), 0))
+    if not found:
         raise infeasible(task, machine)
+    found.append(get_mapper("fast")(task, machine, goal))
+    best = min(found, key=lambda one: rank(goal.objective, one.seconds, one.energy_joules, one.outer_bytes))
     return Found(best.levels, best.seconds, best.outer_bytes, best.energy_joules, count)
