@@ -100,7 +100,7 @@ class Mapper(Protocol):
 
 
 _MAPPERS: dict[str, Mapper] = {}
-_MODULES = {"fast": "mapper.fast", "exhaustive": "mapper.exhaustive"}
+_MODULES = {"fast": "mapper.fast", "coarse": "mapper.coarse", "exhaustive": "mapper.exhaustive"}
 
 
 def mapper_names() -> tuple[str, ...]:
