@@ -22,6 +22,8 @@ def closed_seconds(entries: Sequence[Entry]) -> float:
 def closed_joules(entries: Sequence[Entry], seconds: float, static_watts: float) -> float:
     """Joules of all actions of a schedule and of static power over its time."""
     actions = (
-        (action.count * (action.energy_joules or 0.0)) * entry.repeats for entry in entries for action in entry.work.actions
+        (action.count * (action.energy_joules or 0.0)) * entry.repeats
+        for entry in entries
+        for action in entry.work.actions
     )
     return sum(actions) + seconds * static_watts

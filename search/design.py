@@ -53,7 +53,9 @@ class Axis:
         step = span.step or (1.0 if span.whole else 0.0)
         if not step:
             return ()
-        return tuple(self.value(span.low + place * step) for place in range(int((span.high - span.low) / step + 1e-9) + 1))
+        return tuple(
+            self.value(span.low + place * step) for place in range(int((span.high - span.low) / step + 1e-9) + 1)
+        )
 
     def value(self, raw: Any) -> Scalar:
         """The parameter's value of what a sampler proposed."""
@@ -63,6 +65,12 @@ class Axis:
             return raw
         number: int | float = round(raw) if self.span.whole else float(f"{raw:.12g}")
         return f"{number:.12g} {self.span.unit}" if self.span.unit else number
+
+    def raw(self, value: Scalar) -> Any:
+        """What a sampler proposes for a value."""
+        if self.kind == "ordered":
+            return self.parameter.choices.index(value)
+        return value if self.kind == "categorical" else split_quantity(value)[0]
 
     def distribution(self) -> BaseDistribution:
         """Where a sampler draws from."""

@@ -58,7 +58,9 @@ def _round(channels: float) -> int:
     return max(8, int(channels + 4) // 8 * 8)
 
 
-@accuracy_proxy("elastic_mobile", "MADE UP: grows with depth, width, expansion, resolution and bits; nothing was trained")
+@accuracy_proxy(
+    "elastic_mobile", "MADE UP: grows with depth, width, expansion, resolution and bits; nothing was trained"
+)
 def _mobile_accuracy(knobs: Knobs) -> float:
     size = knobs["depth"] * knobs["expand"] * knobs["width"] ** 2 * (knobs["resolution"] / 224) ** 2
     return 0.80 - 0.12 * math.exp(-size / 8) - 0.02 * max(0.0, 8 - knobs.get("bits", 8)) / 4

@@ -131,9 +131,7 @@ def _mapped(evaluator: Evaluator, design: Design, machine: Machine, front: Front
     space, knobs = evaluator.space, dict(design.knobs)
     mapper, goal = str(knobs.get("mapper", space.mapper)), cast(MappingGoal, str(knobs.get("goal", space.goal)))
     search = shared_search(Search(machine, mapper, Goal(goal)), evaluator.store)
-    graphs = [
-        _graph(evaluator, Estimator(search), model, place, knobs) for place, model in enumerate(design.models)
-    ]
+    graphs = [_graph(evaluator, Estimator(search), model, place, knobs) for place, model in enumerate(design.models)]
     for graph in graphs:
         try:
             check_fits(graph, machine)
@@ -205,7 +203,9 @@ def _totals(
         parameters=float(sum(graph.parameters for graph in graphs)),
         clock_hertz=chip.clock_hertz,
         area_square_metres=machine.area_square_metres,
-        dollars_per_million=dollars_per_million(chip, seconds, max(1, round(work)), joules / seconds) if seconds else None,
+        dollars_per_million=dollars_per_million(chip, seconds, max(1, round(work)), joules / seconds)
+        if seconds
+        else None,
         accuracy=accuracy,
     )
 

@@ -48,7 +48,9 @@ def proxy(name: str) -> tuple[str, Proxy]:
     """Label and function of an accuracy proxy; raises UserError if there is none of that name."""
     _load()
     if name not in _PROXIES:
-        raise UserError(f"no accuracy proxy is named {name!r}{did_you_mean(name, _PROXIES)}; there are {', '.join(_PROXIES)}")
+        raise UserError(
+            f"no accuracy proxy is named {name!r}{did_you_mean(name, _PROXIES)}; there are {', '.join(_PROXIES)}"
+        )
     return _PROXIES[name]
 
 

@@ -117,7 +117,9 @@ def measure(totals: Totals, names: Sequence[str] = ()) -> dict[str, float]:
     return {name: float(value) for name, value in found.items() if value is not None}
 
 
-def violations(constraints: Sequence[Constraint], quantities: Mapping[str, float], unknown: float = 1.0) -> dict[str, float]:
+def violations(
+    constraints: Sequence[Constraint], quantities: Mapping[str, float], unknown: float = 1.0
+) -> dict[str, float]:
     """By how much limits are missed, relative to the limit; an unknown quantity misses by ``unknown`` if above zero."""
     missed: dict[str, float] = {}
     for one in constraints:

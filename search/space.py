@@ -163,7 +163,9 @@ def _when_problems(space: Space) -> list[str]:
     above: dict[str, Parameter] = {}
     for name, parameter in space.parameters.items():
         if not name.isidentifier():
-            problems.append(f"parameters.{name}: must be a name of letters, digits and _, so that expressions can use it")
+            problems.append(
+                f"parameters.{name}: must be a name of letters, digits and _, so that expressions can use it"
+            )
         for other, allowed in parameter.when.items():
             where = f"parameters.{name}.when.{other}"
             if other not in above:

@@ -42,7 +42,9 @@ def space_path(name_or_path: str | Path) -> Path:
     if by_name and shipped.is_file():
         return shipped
     hint = did_you_mean(path.stem, space_names())
-    raise UserError(f"no space is named {str(name_or_path)!r}{hint}; spaces: {', '.join(space_names())}; or give a file")
+    raise UserError(
+        f"no space is named {str(name_or_path)!r}{hint}; spaces: {', '.join(space_names())}; or give a file"
+    )
 
 
 def load_space(name_or_path: str | Path) -> Space:
