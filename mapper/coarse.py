@@ -1,4 +1,5 @@
-"""The coarse mapper: the fast mapper's grid with a tenth of its tilings and no refinement, for a first look at a design.
+"""The coarse mapper: the fast mapper's grid with a tenth of its tilings and no refinement, for a first look at a
+design.
 
 Searches use it to decide which designs deserve the real mapper; tests/unit/search bounds how much worse it is.
 """

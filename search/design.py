@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import islice, product
+from itertools import islice, pairwise, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -98,7 +98,7 @@ def _kind(parameter: Parameter) -> Literal["ordered", "categorical", "range"]:
         pairs = [split_quantity(choice) for choice in parameter.choices]
     except ValueError:
         return "categorical"
-    rising = all(one[0] < two[0] for one, two in zip(pairs, pairs[1:], strict=False))
+    rising = all(one[0] < two[0] for one, two in pairwise(pairs))
     return "ordered" if rising and len({unit for _, unit in pairs}) == 1 else "categorical"
 
 

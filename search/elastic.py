@@ -1,8 +1,9 @@
 """Elastic networks after Once-for-All (Cai et al., ICLR 2020) and NASAIC (Yang et al., DAC 2020), and accuracy proxies.
 
 Only the shapes follow the papers (recalled, not checked: five stages of inverted residuals for Once-for-All, three
-residual stages for NASAIC's CIFAR-10 network). **The accuracy proxies are made up**: no network was trained; they only grow
-with capacity and saturate, so that a search has something to trade. Replace them by a plug-in before believing a result.
+residual stages for NASAIC's CIFAR-10 network). **The accuracy proxies are made up**: no network was trained; they
+only grow with capacity and saturate, so that a search has something to trade. Replace them by a plug-in before
+believing a result.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """One design to one outcome: build the chip, map and simulate every workload, judge the sums.
 
-An `Evaluator` lives in a worker process: graphs are bound once, mappings are shared between designs. What depends on the
-chip alone (area) is judged before anything is mapped. With a front to beat, the coarse mapper and the closed form come
-first, and the real mapper and the event engine only see designs that the front would not dominate if they turned out better
-by ``MARGIN``.
+An `Evaluator` lives in a worker process: graphs are bound once, mappings are shared between designs. What depends on
+the chip alone (area) is judged before anything is mapped. With a front to beat, the coarse mapper and the closed form
+come first, and the real mapper and the event engine only see designs that the front would not dominate if they turned
+out better by ``MARGIN``.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ from typing import Any, TypeAlias
 Scalar: TypeAlias = int | float | str | bool
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "min": min, "max": max, "round": round, "floor": math.floor, "ceil": math.ceil, "log2": math.log2, "sqrt": math.sqrt,
+    "min": min, "max": max, "round": round, "floor": math.floor, "ceil": math.ceil, "log2": math.log2,
+    "sqrt": math.sqrt,
 }  # fmt: skip
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,

@@ -1,7 +1,7 @@
 """Optuna's journal as one file that survives kill -9 and a full disk: whole lines only, repaired when it is opened.
 
-The format is that of Optuna's own journal file, so that ``optuna-dashboard FILE`` reads it. One process writes at a time
-(an exclusive lock, freed by the system when it dies), which is why no lock is taken per line.
+The format is that of Optuna's own journal file, so that ``optuna-dashboard FILE`` reads it. One process writes at a
+time (an exclusive lock, freed by the system when it dies), which is why no lock is taken per line.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What is wanted of a design: quantities of its reports, summed over workloads, their limits, and by how much it misses.
+"""What is wanted of a design: quantities of its reports, summed over workloads, their limits, and by how much it
+misses.
 
 A quantity is registered by a function from the totals of a design; a plug-in may add one.
 """

@@ -55,7 +55,7 @@ def knee(points: Sequence[Point]) -> int:
 def hypervolume(points: Sequence[Point], reference: Point) -> float:
     """Volume between the points and a reference that they dominate; points beyond it count nothing.
 
-    Slices along the last objective, exact for any number of objectives; meant for fronts of at most some hundred points.
+    Slices along the last objective: exact for any number of objectives, meant for fronts of some hundred points.
     """
     inside = [point for point in points if all(a < b for a, b in zip(point, reference, strict=True))]
     if not inside:

@@ -1,4 +1,6 @@
-"""How a search is getting on: trials, rate, remaining time, best so far; one line on a terminal, else now and then one."""
+"""How a search is getting on: trials, rate, remaining time, best so far; one line on a terminal, else now and then
+one.
+"""
 
 from __future__ import annotations
 

@@ -130,5 +130,6 @@ def clear_database_errors(where: str) -> Generator[None]:
         yield
     except kinds as error:
         raise StorageError(
-            f"{where}: the database does not answer: {_first_line(error)}; finished trials are kept, continue with --resume"
+            f"{where}: the database does not answer: {_first_line(error)}; finished trials are kept, continue with"
+            " --resume"
         ) from error

@@ -1,8 +1,9 @@
 """A study: propose designs, have them evaluated, write down what became of them; and go on where it was interrupted.
 
-Trials are proposed and told in the order of their numbers with a fixed distance (``LOOKAHEAD``) between the two, so that
-what a sampler knows does not depend on which evaluation was faster: the same seed gives the same study with any number
-of jobs, also when it was killed and resumed. On a shared storage (a database) workers tell whenever they are done.
+Trials are proposed and told in the order of their numbers with a fixed distance (``LOOKAHEAD``) between the two, so
+that what a sampler knows does not depend on which evaluation was faster: the same seed gives the same study with any
+number of jobs, also when it was killed and resumed. On a shared storage (a database) workers tell whenever they are
+done.
 """
 
 from __future__ import annotations
@@ -93,9 +94,11 @@ def open_study(store: Store, space: Space, base: str, plan: Plan, resume: bool) 
         UserError: it is there and ``resume`` was not asked for, or it belongs to another space.
     """
     import optuna
+    from optuna.study import StudyDirection
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    directions = ["minimize" if one.goal == "min" else "maximize" for one in space.objectives]
+    goals = [one.goal for one in space.objectives]
+    directions = [StudyDirection.MINIMIZE if goal == "min" else StudyDirection.MAXIMIZE for goal in goals]
     with clear_database_errors(store.where):
         there = space.name in optuna.get_all_study_names(store.storage)
         if there and not resume:
@@ -109,8 +112,8 @@ def open_study(store: Store, space: Space, base: str, plan: Plan, resume: bool) 
         stored = study.user_attrs.get(SPACE)
         if stored is not None and stored != text:
             raise UserError(
-                f"{store.where}: its study of {space.name} was begun with another version of the space file; results can't"
-                " be mixed: name another file with --study"
+                f"{store.where}: its study of {space.name} was begun with another version of the space file; results"
+                " can't be mixed: name another file with --study"
             )
         if stored is None:
             for key, value in ((SPACE, text), (BASE, base), (SEED, plan.seed), (SAMPLER, plan.sampler)):

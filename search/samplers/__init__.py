@@ -52,10 +52,7 @@ def make_sampler(name: str, space: Space, seed: int, trial: int) -> BaseSampler:
     Raises:
         UserError: no sampler has that name, or a package it needs is missing.
     """
-    if name not in sampler_names():
-        raise UserError(
-            f"no sampler is named {name!r}{did_you_mean(name, _SAMPLERS)}; samplers: {', '.join(_SAMPLERS)}"
-        )
+    check_sampler(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -72,3 +69,10 @@ def trial_seed(seed: int, trial: int) -> int:
 def violations_of(trial: FrozenTrial) -> Sequence[float]:
     """Amounts by which a trial misses its limits, as Optuna wants them: above zero is infeasible."""
     return trial.user_attrs.get(CONSTRAINTS, (0.0,))
+
+
+def check_sampler(name: str) -> None:
+    """Raise UserError unless a sampler has this name."""
+    if name not in sampler_names():
+        known = ", ".join(_SAMPLERS)
+        raise UserError(f"no sampler is named {name!r}{did_you_mean(name, _SAMPLERS)}; samplers: {known}")

@@ -1,8 +1,8 @@
 """Simulated annealing as an Optuna sampler (Kirkpatrick et al., Science 1983).
 
-The walk is read back from the study: every finished trial was a step, taken if it was better or, with a probability that
-falls with the temperature, if it was worse. A new trial changes one or two parameters of where the walk stands, ordered
-ones mostly to a neighbour. Nothing is kept outside the study.
+The walk is read back from the study: every finished trial was a step, taken if it was better or, with a probability
+that falls with the temperature, if it was worse. A new trial changes one or two parameters of where the walk stands,
+ordered ones mostly to a neighbour. Nothing is kept outside the study.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Ant colony optimization as an Optuna sampler (an agent of ArchGym, ISCA 2023; Dorigo and Stuetzle, 2004).
 
-Every value of every parameter has pheromone. Each finished trial is an ant: the better half leaves pheromone on its values,
-by rank, and pheromone evaporates with every generation of ``ANTS`` trials. A new trial takes the strongest value with
-probability ``GREEDY``, else one in proportion to its pheromone. Nothing is kept outside the study.
+Every value of every parameter has pheromone. Each finished trial is an ant: the better half leaves pheromone on its
+values, by rank, and pheromone evaporates with every generation of ``ANTS`` trials. A new trial takes the strongest
+value with probability ``GREEDY``, else one in proportion to its pheromone. Nothing is kept outside the study.
 """
 
 from __future__ import annotations
