@@ -33,7 +33,7 @@ class DesignEnv(gymnasium.Env[Any, Any]):
     """See the module.
 
     Observations are the objectives in order, as the logarithm (base 10) of observed / target, and the violation;
-    an infeasible design has ``FAR`` for objectives that it does not have, and minus its violation (at most 1) as reward.
+    an infeasible design has ``FAR`` for objectives that it lacks, and minus its violation (at most 1) as reward.
 
     Args:
         space: a shipped space or a file.

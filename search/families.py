@@ -1,8 +1,8 @@
 """Families of models: networks with knobs that are searched together with the chip, without PyTorch.
 
 A family is a function from knobs to operators written as for ``hwsim estimate`` ("conv2d:..."), each with a count, and
-is named in a workload as ``family:key=value,...``. An accuracy proxy is a function from the same knobs to a number between
-0 and 1; none of ours was trained or measured, so every one says so in its label.
+is named in a workload as ``family:key=value,...``. An accuracy proxy is a function from the same knobs to a number
+between 0 and 1; none of ours was trained or measured, so every one says so in its label.
 """
 
 from __future__ import annotations
