@@ -208,17 +208,20 @@ def _propose(run: Run) -> None:
     elif twin is not None:
         pending.same_as = twin.same_as if twin.same_as >= 0 else twin.trial.number
     else:
-        run.pool.submit(trial.number, values, _front(run) if run.plan.screen else ())
+        run.pool.submit(trial.number, values, _front(run, trial.number) if run.plan.screen else ())
     run.pending.append(pending)
 
 
-def _front(run: Run) -> tuple[tuple[float, ...], ...]:
-    points = [point for row in run.rows if row.outcome.fidelity == "engine" and (point := minimized(run.space, row))]
+def _front(run: Run, number: int) -> tuple[tuple[float, ...], ...]:
+    """The front that a trial must not be hopeless against: of the trials that are always told before it is proposed."""
+    last = number if run.store.shared else number - LOOKAHEAD
+    rows = [row for row in run.rows if row.outcome.fidelity == "engine" and row.number <= last]
+    points = [point for row in rows if (point := minimized(run.space, row))]
     return tuple(points[place] for place in front(points))
 
 
 def _collect(run: Run) -> None:
-    waits = any(one.outcome is None and one.same_as < 0 for one in run.pending)
+    waits = run.pending[0].outcome is None or run.store.shared
     by_number = {one.trial.number: one for one in run.pending}
     for ticket, outcome in run.pool.done(POLL_SECONDS) if waits else ():
         by_number[ticket].outcome = outcome
@@ -230,8 +233,8 @@ def _collect(run: Run) -> None:
         if one.outcome is not None:
             _tell(run, one)
             run.pending.remove(one)
-        elif not run.store.shared:
-            return  # The order of telling is the order of numbers.
+        if not run.store.shared:
+            return  # One at a time, in the order of numbers: so each proposal knows what it would always know.
 
 
 def _failed_twin(run: Run, one: Pending) -> Outcome | None:

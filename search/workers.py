@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from search.expression import Scalar
 from search.objective import Outcome
 
+READY = "ready"
 Values = Mapping[str, Scalar]
 Front = tuple[tuple[float, ...], ...]
 
@@ -74,6 +75,7 @@ class _Worker:
     pipe: Connection
     ticket: int | None = None
     started: float = 0.0
+    ready: bool = False
 
 
 @dataclass(slots=True)
@@ -128,12 +130,15 @@ class Processes:
     def _outcome(self, worker: _Worker) -> Outcome | None:
         if worker.pipe.poll():
             try:
-                return worker.pipe.recv()
+                received = worker.pipe.recv()
+                if received != READY:
+                    return received
+                worker.ready, worker.started = True, time.monotonic()
             except (EOFError, OSError):
                 worker.process.join(1)
                 self._drop(worker)
                 return Outcome("failed", reason=f"the process ended with code {worker.process.exitcode}")
-        late = self.timeout is not None and time.monotonic() - worker.started > self.timeout
+        late = worker.ready and self.timeout is not None and time.monotonic() - worker.started > self.timeout
         if worker.ticket is not None and late:
             self._drop(worker)
             return Outcome("timeout", reason=f"took longer than {self.timeout:g} s")
@@ -166,6 +171,7 @@ def serve(pipe: Connection, space_file: str) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     evaluator = make_evaluator(space_file)
+    pipe.send(READY)
     for values, front in _requests(pipe):
         pipe.send(guarded(evaluator, values, front))
 
