@@ -76,7 +76,7 @@ def run(
     loaded = load_space(space)
     base = base_path(loaded, Path(file)).read_text(encoding="utf-8")
     store = memory() if storage is None else open_storage(storage)
-    plan = Plan(trials, seconds, sampler, seed, screen)
+    plan = Plan(trials, seconds, sampler, seed, screen, max(2, jobs + 1))
     pool = pool or (Processes(file, jobs, timeout) if jobs else InProcess(file))
     meter = Meter(loaded)
     try:

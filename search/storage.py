@@ -66,12 +66,13 @@ def open_storage(
 
 
 def _database(url: str, heartbeat: int, grace: int) -> Store:
+    where = shown(url)
     try:
         from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
         from sqlalchemy import event
         from sqlalchemy.exc import ArgumentError, SQLAlchemyError
     except ImportError as error:
-        raise StorageError(f"{shown(url)}: needs SQLAlchemy: pip install 'hwsim[search]' ({error})") from None
+        raise StorageError(f"{where}: needs SQLAlchemy: pip install 'hwsim[search]' ({error})") from None
     sqlite = url.startswith("sqlite")
     if url.startswith("postgresql://"):
         url = url.replace("postgresql://", "postgresql+psycopg://", 1)
@@ -91,12 +92,20 @@ def _database(url: str, heartbeat: int, grace: int) -> Store:
                 with storage.engine.connect() as connection:
                     connection.exec_driver_sql("PRAGMA journal_mode=WAL")
     except (ArgumentError, SQLAlchemyError, ImportError) as error:
-        raise StorageError(f"{shown(url)}: the database can't be opened: {_first_line(error)}") from None
-    return Store(storage, shown(url), True, lambda: None, storage.engine.dispose)
+        raise StorageError(f"{where}: the database can't be opened: {_first_line(error)}") from None
+    return Store(storage, where, True, lambda: None, storage.engine.dispose)
 
 
 def _fast_sqlite(connection: Any, _: object) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
+
+
+@contextmanager
+def quiet() -> Generator[None]:
+    """Without Optuna's warnings that heartbeats are meant for ``Study.optimize``, and that they are experimental."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _first_line(error: BaseException) -> str:

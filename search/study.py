@@ -21,7 +21,7 @@ from search.pareto import front, minimized
 from search.samplers import CONSTRAINTS, make_sampler
 from search.samplers.grid import GridSampler
 from search.space import Space
-from search.storage import Store, clear_database_errors
+from search.storage import Store, clear_database_errors, quiet
 from search.trials import RESULT, Row, result_text, row_of, rows_of
 from search.workers import Pool
 from workloads.errors import UserError
@@ -33,6 +33,8 @@ LOOKAHEAD = 8
 """Trials proposed before the first of them must have been told."""
 SPACE, BASE, SEED, SAMPLER = "hwsim:space", "hwsim:base", "hwsim:seed", "hwsim:sampler"
 POLL_SECONDS = 1.0
+NEAR_END = 50
+"""Trials before the end of a shared study from which on other workers' are counted before every proposal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Plan:
         seconds: wall time after which no more are proposed; None is never.
         sampler, seed: what proposes them.
         screen: whether the closed form decides which designs the engine plays.
+        ahead: on a shared storage, trials of this worker that may be proposed and not told.
     """
 
     trials: int = 100
@@ -51,6 +54,7 @@ class Plan:
     sampler: str = "nsga2"
     seed: int = 0
     screen: bool = True
+    ahead: int = 2
 
 
 @dataclass(slots=True)
@@ -156,7 +160,7 @@ def run_study(run: Run, watch: Callable[[Run], None]) -> None:
 
 
 def _wanted(run: Run) -> bool:
-    if len(run.pending) >= LOOKAHEAD:
+    if len(run.pending) >= (run.plan.ahead if run.store.shared else LOOKAHEAD):
         return False
     if run.store.shared:
         _sync(run)
@@ -168,10 +172,11 @@ def _sync(run: Run) -> None:
     import optuna
 
     now = time.monotonic()
-    if now - run.beat < POLL_SECONDS and len(run.rows) + len(run.pending) + LOOKAHEAD < run.plan.trials:
+    if now - run.beat < POLL_SECONDS and len(run.rows) + len(run.pending) + NEAR_END < run.plan.trials:
         return
     _beat(run, now)
-    optuna.storages.fail_stale_trials(run.study)
+    with quiet():
+        optuna.storages.fail_stale_trials(run.study)
     run.rows = rows_of(run.study)
     for row in run.rows:
         if row.same_as < 0 and row.outcome.status in ("ok", "infeasible"):
@@ -198,7 +203,8 @@ def _propose(run: Run) -> None:
     if run.ended:
         return
     run.study.sampler = sampler
-    trial = run.study.ask()
+    with quiet():
+        trial = run.study.ask()
     values = suggest(run.space, trial)
     design = make_design(run.space, values)
     pending = Pending(trial, values, design)
@@ -210,6 +216,9 @@ def _propose(run: Run) -> None:
     else:
         run.pool.submit(trial.number, values, _front(run, trial.number) if run.plan.screen else ())
     run.pending.append(pending)
+    if run.store.shared:
+        # Without a first sign of life a trial of a worker that dies now would never count as dead.
+        _beat(run, time.monotonic())
 
 
 def _front(run: Run, number: int) -> tuple[tuple[float, ...], ...]:

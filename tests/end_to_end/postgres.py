@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Generator
@@ -67,5 +68,5 @@ def postgres(folder: Path) -> Generator[tuple[str, subprocess.Popen[bytes]]]:
             time.sleep(0.05)
         yield f"postgresql://hwsim@/postgres?host={socket}", server
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGQUIT)
         server.wait(timeout=30)

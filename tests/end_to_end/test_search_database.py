@@ -15,9 +15,11 @@ import pytest
 
 import search
 from search.reading import read_study
-from search.storage import StorageError
+from search.storage import StorageError, open_storage
+from search.trials import Row
 from tests.end_to_end.postgres import postgres
 from tests.unit.search.tiny import write_tiny
+from workloads.errors import UserError
 
 pytest.importorskip("psycopg")
 ROOT = Path(__file__).parents[2]
@@ -70,7 +72,7 @@ def test_workers_share_a_study_and_one_that_is_killed_costs_nothing(
     late = worker(space, url, trials + 4, 3)
     assert late.wait(timeout=120) == 0
     rows = _rows(url)
-    assert trials + 4 <= len(rows) <= trials + 4 + 8
+    assert trials + 4 <= len(rows) <= trials + 4 + 4, "two workers may propose two each at the same moment"
     assert len({row.number for row in rows}) == len(rows)
     assert all(any(row == one for row in rows) for one in done.values()), "what was finished stays as it was"
     assert _running(url) == 0
@@ -105,10 +107,10 @@ def test_sqlite_keeps_a_study(tmp_path: Path) -> None:
     assert (tmp_path / "study.db-wal").exists() or (tmp_path / "study.db").stat().st_size
 
 
-def _rows(url: str) -> list[search.api.Row]:  # type: ignore[name-defined]
+def _rows(url: str) -> list[Row]:
     try:
         return read_study(url)[2]
-    except Exception:  # noqa: BLE001 - the study is only being created
+    except UserError:  # The study is only being created.
         return []
 
 
@@ -116,6 +118,8 @@ def _running(url: str) -> int:
     import optuna
     from optuna.trial import TrialState
 
-    storage = url.replace("postgresql://", "postgresql+psycopg://")
-    study = optuna.load_study(study_name="tiny", storage=storage)
-    return len(study.get_trials(states=(TrialState.RUNNING,)))
+    store = open_storage(url)
+    study = optuna.load_study(study_name="tiny", storage=store.storage)
+    found = len(study.get_trials(states=(TrialState.RUNNING,)))
+    store.close()
+    return found
