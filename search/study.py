@@ -76,7 +76,9 @@ class Run:
         rows: finished trials.
         known: number of the trial that evaluated a design, by key.
         pending: proposed and not told, oldest first.
+        beat: when workers of a shared study were last looked at.
         ended: whether the sampler has nothing more to propose.
+        common: parameters that all trials have, as Optuna caches them.
     """
 
     space: Space
@@ -89,6 +91,7 @@ class Run:
     pending: deque[Pending] = field(default_factory=deque[Pending])
     beat: float = 0.0
     ended: bool = False
+    common: Any = None
 
 
 def open_study(store: Store, space: Space, base: str, plan: Plan, resume: bool) -> optuna.Study:
@@ -202,6 +205,7 @@ def _propose(run: Run) -> None:
     run.ended = isinstance(sampler, GridSampler) and not waiting and sampler.exhausted(run.study)
     if run.ended:
         return
+    _keep_search_space(run, sampler)
     run.study.sampler = sampler
     with quiet():
         trial = run.study.ask()
@@ -219,6 +223,16 @@ def _propose(run: Run) -> None:
     if run.store.shared:
         # Without a first sign of life a trial of a worker that dies now would never count as dead.
         _beat(run, time.monotonic())
+
+
+def _keep_search_space(run: Run, sampler: Any) -> None:
+    """Give a new sampler the last one's list of common parameters, which is otherwise built from all trials each time."""
+    from optuna.search_space import IntersectionSearchSpace
+
+    own = getattr(sampler, "_search_space", None)
+    if isinstance(own, IntersectionSearchSpace):
+        run.common = run.common or own
+        sampler._search_space = run.common  # pyright: ignore[reportPrivateUsage]
 
 
 def _front(run: Run, number: int) -> tuple[tuple[float, ...], ...]:

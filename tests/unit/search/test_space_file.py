@@ -54,7 +54,8 @@ def test_a_shipped_space_loads_and_its_first_design_is_a_chip(name: str) -> None
 
 def test_conditions_remove_points_and_derived_values_follow(tmp_path: Path) -> None:
     text = SPACE.replace("sram: {path", "sram: {when: {dataflow: [ws]}, otherwise: 16 KiB, path").replace(
-        "workloads:", "derived:\n  dram: {path: memories.dram.size, value: rows * columns + sram, unit: MiB}\nworkloads:"
+        "workloads:",
+        "derived:\n  dram: {path: memories.dram.size, value: rows * columns + sram, unit: MiB}\nworkloads:",
     )
     space = load_space(write_tiny(tmp_path, text))
     points = list(all_values(space))
