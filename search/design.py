@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import islice, pairwise, product
@@ -107,8 +107,15 @@ def exists(parameter: Parameter, values: Values) -> bool:
     return all(values.get(other) in allowed for other, allowed in parameter.when.items())
 
 
-def suggest(space: Space, trial: Trial) -> dict[str, Scalar]:
-    """Values of all parameters that exist, as a sampler proposes them."""
+def suggest(space: Space, trial: Trial, redraw: Callable[[str, BaseDistribution], object]) -> dict[str, Scalar]:
+    """Values of all parameters that exist, as a sampler proposes them.
+
+    Args:
+        space: the space.
+        trial: a new trial, or one that was given back, perhaps with only some of its values.
+        redraw: called for values that a trial has already, so that a sampler's random numbers go on behind them.
+    """
+    known = set(trial.params)
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     values: dict[str, Scalar] = {}
@@ -116,6 +123,8 @@ def suggest(space: Space, trial: Trial) -> dict[str, Scalar]:
         if not exists(axis.parameter, values):
             continue
         drawn = axis.distribution()
+        if axis.name in known and axis.name not in trial.relative_params:
+            redraw(axis.name, drawn)
         raw: Any
         if isinstance(drawn, IntDistribution):
             raw = trial.suggest_int(axis.name, drawn.low, drawn.high, step=drawn.step, log=drawn.log)

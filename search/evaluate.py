@@ -47,8 +47,8 @@ from workloads.precision import with_precision
 MARGIN = 0.15
 """How much better a design may turn out than its closed form before it counts as hopeless.
 
-On 70 random designs of the edge space time on the engine was 0.75 to 1.11 of the closed form (one in ten below 0.87), energy
-0.89 to 1.29 (one in ten below 0.94); a design is misjudged only if both are better than the margin at once.
+On 70 random designs of the edge space time on the engine was 0.75 to 1.11 of the closed form (one in ten below 0.87),
+energy 0.89 to 1.29 (one in ten below 0.94); a design is misjudged only if both are better than the margin at once.
 """
 _ROLES = tuple(role.value for role in Role)
 Front = Sequence[tuple[float, ...]]

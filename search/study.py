@@ -209,7 +209,8 @@ def _propose(run: Run) -> None:
     run.study.sampler = sampler
     with quiet():
         trial = run.study.ask()
-    values = suggest(run.space, trial)
+    frozen = run.study.get_trials(deepcopy=False)[trial.number]
+    values = suggest(run.space, trial, lambda name, drawn: sampler.sample_independent(run.study, frozen, name, drawn))
     design = make_design(run.space, values)
     pending = Pending(trial, values, design)
     twin = next((one for one in run.pending if one.design.key == design.key), None)
@@ -226,7 +227,7 @@ def _propose(run: Run) -> None:
 
 
 def _keep_search_space(run: Run, sampler: Any) -> None:
-    """Give a new sampler the last one's list of common parameters, which is otherwise built from all trials each time."""
+    """Give a new sampler the last one's list of common parameters, which is else built from all trials each time."""
     from optuna.search_space import IntersectionSearchSpace
 
     own = getattr(sampler, "_search_space", None)

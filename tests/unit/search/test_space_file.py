@@ -13,17 +13,44 @@ from tests.unit.search.tiny import SPACE, write_tiny
 from workloads.errors import UserError
 
 BROKEN = {
-    "choices: [ws, os, is]": ("choices: [ws, os, xs]", "tiny.yaml:6:13: parameters.dataflow: xs: --set units.array.dataflow"),
-    "path: units.array.rows,": ("path: units.array.rowz,", "tiny.yaml:4:9: parameters.rows: 4: --set units.array.rowz=4"),
-    "{quantity: seconds,": ("{quantity: second,", "tiny.yaml:11:16: objectives.0.quantity: unknown quantity 'second'; did"),
-    "goal: min}\nconstraints": ("goal: mim}\nconstraints", "objectives.1.goal: must be 'min' or 'max', got 'mim'; did you"),
+    "choices: [ws, os, is]": (
+        "choices: [ws, os, xs]",
+        "tiny.yaml:6:13: parameters.dataflow: xs: --set units.array.dataflow",
+    ),
+    "path: units.array.rows,": (
+        "path: units.array.rowz,",
+        "tiny.yaml:4:9: parameters.rows: 4: --set units.array.rowz=4",
+    ),
+    "{quantity: seconds,": (
+        "{quantity: second,",
+        "tiny.yaml:11:16: objectives.0.quantity: unknown quantity 'second'; did",
+    ),
+    "goal: min}\nconstraints": (
+        "goal: mim}\nconstraints",
+        "objectives.1.goal: must be 'min' or 'max', got 'mim'; did you",
+    ),
     "{path: memories.sram.size, choices: [16 KiB, 64 KiB]}": (
         "{path: memories.sram.size, low: 16 KiB, high: 64 MiB}", "tiny.yaml:7:9: parameters.sram: low, high and step must"),
-    "workloads:": ("require: [rows <= colums]\nworkloads:", "tiny.yaml:8:10: require.0: no parameter is named 'colums'; did"),
-    "base: tiny_base": ("base: tiny_bas", "tiny.yaml:2:7: base: no chip is named 'tiny_bas'"),
-    "title: Tiny space": ("titel: Tiny space", "tiny.yaml:1:1: titel: unknown key; did you mean 'title'?"),
-    "at_most: 0.4": ("atmost: 0.4", "constraints.0.atmost: unknown key; did you mean 'at_most'?"),
-    "sram: {path": ("sram: {when: {rows: [5]}, path", "parameters.sram.when.rows: rows has the choices [4, 8, 16, 32]"),
+    "workloads:": (
+        "require: [rows <= colums]\nworkloads:",
+        "tiny.yaml:8:10: require.0: no parameter is named 'colums'; did",
+    ),
+    "base: tiny_base": (
+        "base: tiny_bas",
+        "tiny.yaml:2:7: base: no chip is named 'tiny_bas'",
+    ),
+    "title: Tiny space": (
+        "titel: Tiny space",
+        "tiny.yaml:1:1: titel: unknown key; did you mean 'title'?",
+    ),
+    "at_most: 0.4": (
+        "atmost: 0.4",
+        "constraints.0.atmost: unknown key; did you mean 'at_most'?",
+    ),
+    "sram: {path": (
+        "sram: {when: {rows: [5]}, path",
+        "parameters.sram.when.rows: rows has the choices [4, 8, 16, 32]",
+    ),
 }  # fmt: skip
 
 

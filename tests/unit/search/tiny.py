@@ -13,7 +13,7 @@ memories:
   dram: {kind: dram, size: 1 GiB, bandwidth: 10 GB/s}
   sram: {kind: sram, size: 64 KiB}
 units:
-  array: {kind: systolic_array, clock: core, path: [dram, sram], rows: 8, columns: 8, dataflow: ws, rates: {8: 1, 16: 1}}
+  array: {kind: systolic_array, clock: core, path: [dram, sram], rows: 8, columns: 8, dataflow: ws, rates: {8: 1}}
 sources:
   - {cite: made up for a test, status: assumed, keys: [technology, clocks, memories, units]}
 """
