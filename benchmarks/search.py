@@ -1,7 +1,7 @@
 """Designs per second of a search with cold caches, and samplers against random search; prints a table.
 
-CPU time of all processes is measured, start-up included, because other work may share the machine: new designs per second
-on two busy cores are 2 x designs / CPU seconds.
+CPU time of all processes is measured, start-up included, because other work may share the machine: new designs per
+second on two busy cores are 2 x designs / CPU seconds.
 
     python -m benchmarks.search [TRIALS] [MAPPER]
 """

@@ -111,7 +111,7 @@ def compare_command(
     samplers = [name.strip() for name in names.split(",") if name.strip()]
     for name in samplers:
         check_sampler(name)
-    compared = compare_samplers(space, samplers, trials, seeds, jobs)
+    compared = compare_samplers(space, samplers, trials, seeds, jobs if jobs > 1 else 0)
     contents: dict[str, str | bytes] = {}
     if csv_path is not None:
         lines = [

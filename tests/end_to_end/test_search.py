@@ -44,8 +44,8 @@ def test_a_search_ends_in_chips_that_estimate_runs(hwsim: Run, tiny: Path, tmp_p
         row = next(row for row in rows if path.stem == f"tiny_{row.number}")
         exported = load_chip(path)
         built = build_chip(base_path(space, tiny), make_design(space, row.values).overrides)
-        ours = {"name", "title", "description", "sources"}
-        assert exported.model_dump(exclude=ours) == built.model_dump(exclude=ours)
+        for part in ("technology", "clock", "clocks", "memories", "units", "links", "package", "cost"):
+            assert getattr(exported, part) == getattr(built, part)
     estimated = hwsim("estimate", space.workloads[0].model, "--chip", "best/knee.yaml", "--json", "-")
     assert estimated.code == 0, estimated.err
     knee = next(row for row in rows if f"Trial {row.number}:" in load_chip("best/knee.yaml").description)
