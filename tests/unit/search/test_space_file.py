@@ -30,7 +30,9 @@ BROKEN = {
         "objectives.1.goal: must be 'min' or 'max', got 'mim'; did you",
     ),
     "{path: memories.sram.size, choices: [16 KiB, 64 KiB]}": (
-        "{path: memories.sram.size, low: 16 KiB, high: 64 MiB}", "tiny.yaml:7:9: parameters.sram: low, high and step must"),
+        "{path: memories.sram.size, low: 16 KiB, high: 64 MiB}",
+        "tiny.yaml:7:9: parameters.sram: low, high and step must",
+    ),
     "workloads:": (
         "require: [rows <= colums]\nworkloads:",
         "tiny.yaml:8:10: require.0: no parameter is named 'colums'; did",
