@@ -137,7 +137,12 @@ class Store(Protocol):
 
 
 _MAPPERS: dict[str, Mapper] = {}
-_MODULES = {"fast": "mapper.fast", "exhaustive": "mapper.exhaustive", "optimal": "mapper.optimal"}
+_MODULES = {
+    "fast": "mapper.fast",
+    "coarse": "mapper.coarse",
+    "exhaustive": "mapper.exhaustive",
+    "optimal": "mapper.optimal",
+}
 
 
 def mapper_names() -> tuple[str, ...]:

@@ -18,7 +18,9 @@ from mapper.explain import Causes, Explanation, OperatorTime, ResourceUse, WhatI
 from mapper.explain_nest import HeldView, LevelView, LoopView
 from mapper.explain_op import OperatorDetail, TensorView, TrafficView
 from mapper.explain_words import CAUSES
+from search.objective import quantity_names
 from search.sweep import COLUMNS
+from search.trials import table
 from tests.unit.hwsim.report_example import example_report
 from workloads.catalog import Entry
 
@@ -72,3 +74,8 @@ def test_every_key_of_an_explanation_is_explained(view: type) -> None:
 def test_every_cause_is_explained_as_it_is_printed() -> None:
     printed = " ".join(section("Columns in print").split())
     assert [text for text in CAUSES.values() if text not in printed] == []
+
+
+def test_every_column_of_a_search_is_explained() -> None:
+    header, _ = table([], [], quantity_names())
+    assert missing((*header, "sampler", "seed", "regret")) == []
