@@ -8,6 +8,9 @@ import numpy as np
 from numba import njit
 
 from mapper.optimal._kernels import (
+    shared_sum,
+)
+from mapper.optimal._layout import (
     ARRAY,
     COPIES,
     COPIES_ONCE,
@@ -21,7 +24,6 @@ from mapper.optimal._kernels import (
     TILE,
     TRIPS,
     VISITS,
-    shared_sum,
 )
 
 
