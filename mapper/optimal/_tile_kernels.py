@@ -191,7 +191,10 @@ def class_fits(p, d, rows, visits, tiles):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def tighten_tiles(p, rows, options, known, first_open, free, sequence, lows, tiles):
-    """The fewest visits with which each open dimension could fit; ``lows`` is its option. False if there is none."""
+    """The fewest visits with which each open dimension could fit; ``lows`` is its option. False if there is none.
+
+    Each is found alone, the others at their smallest tiles and at the visits that are known to be needed.
+    """
     for depth in range(first_open, free):
         d = sequence[depth]
         low, high = lows[d], known[d]
@@ -210,7 +213,9 @@ def tighten_tiles(p, rows, options, known, first_open, free, sequence, lows, til
         while low > 1 and options[d, low - 1, VISITS] == options[d, low, VISITS]:
             low -= 1
         lows[d] = low
-        tiles[d, VISITS] = options[d, low, VISITS]
+        if p.kind != 1:
+            # A systolic array takes an open dimension as whole, which its extent of one tile would not tell.
+            tiles[d, VISITS] = options[d, low, VISITS]
     return True
 
 
