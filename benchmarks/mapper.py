@@ -112,6 +112,7 @@ def print_chip(name: str, objectives: Sequence[Objective], budget: float | None)
         ratios = [
             objective_of(one, objective) / objective_of(found, objective)
             for one, (_, found) in zip(fast, rows, strict=True)
+            if objective_of(found, objective) > 0
         ]
         nodes = statistics.median(found.evaluated for _, found in rows)
         print(
