@@ -25,9 +25,10 @@ from hwsim.machine import Machine, make_machine  # noqa: E402
 from mapper.base import Found, Goal, Objective, Task, get_mapper, rank  # noqa: E402
 from mapper.estimate import Estimator, bound_graph  # noqa: E402
 from mapper.graph import Search, map_with  # noqa: E402
-from mapper.optimal._search_kernels import evaluate, overlap_limit  # noqa: E402
 from mapper.optimal._table_kernels import array_row, buffer_row  # noqa: E402
+from mapper.optimal._tile_kernels import evaluate, overlap_limit  # noqa: E402
 from mapper.optimal.problem import Flat, flat_problem  # noqa: E402
+from mapper.optimal.search import cost_room  # noqa: E402
 from workloads.model import Choices  # noqa: E402
 from workloads.user import open_model  # noqa: E402
 
@@ -74,7 +75,7 @@ def evaluations_per_second(flat: Flat, count: int = 300_000) -> float:
         limit = float(overlap_limit(flat.arrays, d))
         array_row(float(extent), 1, 2, limit, rows[d])
         buffer_row(float(extent), limit, rows[d], 4.0, tiles[d])
-    room = (np.empty(3), np.empty(6), np.empty((4, 1 << dims)), np.empty((4, 1 << dims)), np.empty(4, np.int64))
+    room = cost_room(dims)
     repeated(flat.arrays, rows, tiles, mode, room, value, 1)
     start = time.process_time()
     repeated(flat.arrays, rows, tiles, mode, room, value, count)
@@ -106,15 +107,18 @@ def print_chip(name: str, objectives: Sequence[Objective], budget: float | None)
         rows = [solve(task, machine, Goal(objective, budget)) for task in tasks]
         times = sorted(1e3 * seconds for seconds, _ in rows)
         proven = sum(found.proof is not None and found.proof.gap == 0 for _, found in rows)
+        gaps = sorted(found.proof.gap for _, found in rows if found.proof is not None)
         fast = [get_mapper("fast")(task, machine, Goal(objective)) for task in tasks]
         ratios = [
             objective_of(one, objective) / objective_of(found, objective)
             for one, (_, found) in zip(fast, rows, strict=True)
+            if objective_of(found, objective) > 0
         ]
         nodes = statistics.median(found.evaluated for _, found in rows)
         print(
             f"  {objective:8s} {len(tasks):4d} layers {proven:4d} proven {statistics.median(times):9.1f} ms median"
             f" {times[int(0.95 * (len(times) - 1))]:9.1f} ms 95 % {times[-1]:9.1f} ms worst {nodes:12,.0f} nodes median"
+            f"  gap {gaps[len(gaps) // 2]:.2%} median {gaps[-1]:.2%} most"
             f"  fast/optimal {statistics.geometric_mean(ratios):6.3f} mean {max(ratios):7.3f} most",
             flush=True,
         )

@@ -7,7 +7,7 @@ import math
 
 from numba import njit
 
-from mapper.optimal._kernels import (
+from mapper.optimal._layout import (
     BITS,
     BYPASS_RATE,
     DENSITY,

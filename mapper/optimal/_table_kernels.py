@@ -9,6 +9,9 @@ import numpy as np
 from numba import njit
 
 from mapper.optimal._kernels import (
+    shared_sum,
+)
+from mapper.optimal._layout import (
     ARRAY,
     COPIES,
     COPIES_ONCE,
@@ -22,7 +25,6 @@ from mapper.optimal._kernels import (
     TILE,
     TRIPS,
     VISITS,
-    shared_sum,
 )
 
 

@@ -17,9 +17,9 @@ from hwsim.schedule import Level
 from hwsim.technology import static_power_watts
 from hwsim.units.base import Folds, Lanes, Searchable
 from mapper.base import Task
-from mapper.optimal import _kernels as k
+from mapper.optimal import _layout as k
 
-SPATIAL, SYSTOLIC, OUTER_ONLY = range(3)
+SPATIAL, SYSTOLIC = range(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Flat:
     def outer_only(self) -> Any:
         """The same without the array, at the best rate of the outer memory: for bounds of its traffic."""
         plain = self.arrays.copy()
-        plain["kind"] = OUTER_ONLY
+        plain["kind"] = k.OUTER_AND_AGAIN
         plain["scalars"][[k.CONSTANT, k.LEAKAGE]] = 0.0
         plain["dram"] = 0.0
         return plain

@@ -6,6 +6,7 @@ that nothing below the last finished limit exists.
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Sequence
@@ -18,14 +19,23 @@ import numpy as np
 from hwsim.nest import Nest
 from hwsim.units.base import Folds, Lanes
 from mapper.base import Objective
-from mapper.optimal import _kernels as k
-from mapper.optimal._search_kernels import overlap_limit, root_bound, search_array, search_tiles
+from mapper.optimal import _layout as k
+from mapper.optimal._search_kernels import root_bound, search_array
 from mapper.optimal._table_kernels import array_rows, buffer_rows, tile_rows
+from mapper.optimal._tile_kernels import overlap_limit, search_tiles
 from mapper.optimal.mapping import Choice, Unrolled, assignments
 from mapper.optimal.problem import Flat
 
 ORDERS: dict[Objective, int] = {"latency": 0, "energy": 1, "edp": 2, "traffic": 3}
-_RISE = (1.0, 1.005, 1.01, 1.02, 1.04, 1.08, 1.15, 1.3, 1.6, 2.0, 3.0, 5.0, 10.0, 100.0, math.inf)
+_RISE = (1.0, 1.01, 1.025, 1.06, 1.12, 1.25, 1.5, 2.0, 4.0, 10.0, 100.0, math.inf)
+_BOUNDS = (
+    (k.OUTER_AND_AGAIN, 0),
+    (k.OUTER_AND_AGAIN, 1),
+    (k.OUTER_AND_AGAIN, 3),
+    (k.OUTER_ALONE, 0),
+    (k.OUTER_BEHIND, 0),
+)
+"""Kind and objective of the bounds of the outer traffic, as ``floor_value`` wants them."""
 _NODES_PER_SECOND = 1_000_000
 """A cautious rate, by which a time budget limits the nodes of one call of the compiled search."""
 
@@ -57,18 +67,23 @@ class _State:
     nodes: int = 0
 
 
+def cost_room(dims: int) -> tuple[Any, ...]:
+    """Room for the compiled cost of a contraction with as many dimensions."""
+    sizes, counts = np.empty((4, 1 << dims)), np.empty((4, 1 << dims))
+    return (np.empty(4), np.empty(6), sizes, counts, np.empty(4, np.int64), np.zeros((3, 7)))
+
+
 def _state(flat: Flat) -> _State:
     arrays = flat.arrays
     dims = len(flat.task.nest.dims)
     width = int(max(_width(float(e), float(overlap_limit(arrays, d))) for d, e in enumerate(flat.task.nest.extents)))
-    scratch = (np.empty(3), np.empty(6), np.empty((4, 1 << dims)), np.empty((4, 1 << dims)), np.empty(4, np.int64))
     return _State(
         best=np.full(3, math.inf),
         rows=np.zeros((max(dims, 4), 14)),
         optimum=np.full(3, math.inf),
         options=np.empty((dims, width, 4)),
         known=np.zeros(dims, np.int64),
-        scratch=scratch,
+        scratch=cost_room(dims),
         unrolled=Unrolled({}, {}),
     )
 
@@ -101,8 +116,8 @@ def _search_folds(flat: Flat, space: Folds, objective: Objective, deadline: floa
         left = _budget(deadline)
         mode = np.array([stay, -1, stay, -1])
         nodes = search_tiles(
-            arrays, ORDERS[objective], rows, options, known, mode, state.best, state.rows, state.optimum, left,
-            state.scratch,
+            arrays, ORDERS[objective], rows, options, known, mode, math.inf, state.best, state.rows, state.optimum,
+            left, state.scratch,
         )  # fmt: skip
         state.nodes += int(nodes)
         finished = finished and nodes < left
@@ -166,7 +181,8 @@ def _search_lanes(flat: Flat, space: Lanes, objective: Objective, deadline: floa
                 return _outcome(state, min(bound, float(state.best[0])), False)
             before, budget = state.best.copy(), _budget(deadline)
             nodes = search_array(
-                arrays, order, branch.table, branch.first, branch.many, branch.ideals, branch.stay, least, limit,
+                arrays, order, branch.table, branch.first, branch.many, branch.ideals, branch.stay, least[branch.stay],
+                limit,
                 state.options, state.known, state.best, state.rows, state.optimum, budget, state.scratch,
             )  # fmt: skip
             state.nodes += int(nodes)
@@ -181,24 +197,28 @@ def _search_lanes(flat: Flat, space: Lanes, objective: Objective, deadline: floa
 
 
 def _outer_least(flat: Flat, state: _State) -> Any:
-    """Least seconds, joules and bytes of the outer traffic per order of the outer loops, over any tiles that fit."""
+    """Least seconds, joules and bytes of the outer traffic per order of the inner and outer loops, over tiles that fit.
+
+    What the operand that stays in the lanes costs when it comes anew for every buffer tile is part of it.
+    """
     arrays = flat.outer_only
     rows = _whole_rows(flat.task.nest.extents)
     for place, extent in enumerate(flat.task.nest.extents):
         limit = float(overlap_limit(arrays, place))
         state.known[place] = buffer_rows(float(extent), limit, rows[place], state.options[place])
-    least = np.full((3, 3), math.inf)
+    least = np.full((3, 3, 5), math.inf)
     spare = np.zeros_like(state.rows)
-    for stay in range(3):
-        for column, order in enumerate((0, 1, 3)):
+    for stay, outer_stay in itertools.product(range(3), repeat=2):
+        mode = np.array([stay, -1, outer_stay, -1])
+        for column, (kind, order) in enumerate(_BOUNDS):
+            arrays["kind"] = kind
             best, optimum = np.full(3, math.inf), np.full(3, math.inf)
-            mode = np.array([stay, -1, stay, -1])
             nodes = search_tiles(
-                arrays, order, rows, state.options, state.known, mode, best, spare, optimum, 1 << 62,
+                arrays, order, rows, state.options, state.known, mode, math.inf, best, spare, optimum, 1 << 62,
                 state.scratch,
             )  # fmt: skip
             state.nodes += int(nodes)
-            least[stay, column] = best[0]
+            least[stay, outer_stay, column] = best[0]
     return least
 
 
@@ -239,7 +259,7 @@ def _branches(flat: Flat, space: Lanes, order: int, least: Any, state: _State, p
         ideals = np.concatenate([ideals for _, ideals in tables])
         ideal = np.array([ideals[-1] for _, ideals in tables])
         for stay in range(3):
-            bound = float(root_bound(arrays, order, ideal, stay, least, state.scratch))
+            bound = float(root_bound(arrays, order, ideal, stay, least[stay], state.scratch))
             branches.append(_Branch(bound, stay, unrolled, table, first, many, ideals))
     return sorted(branches, key=lambda branch: branch.bound)
 

@@ -11,11 +11,12 @@ import pytest
 from hwsim.nest import Nest
 from hwsim.units.base import Folds
 from mapper.evaluate import evaluate
-from mapper.optimal._search_kernels import evaluate as compiled
-from mapper.optimal._search_kernels import overlap_limit, partner
 from mapper.optimal._table_kernels import array_row, buffer_row
+from mapper.optimal._tile_kernels import evaluate as compiled
+from mapper.optimal._tile_kernels import overlap_limit, partner
 from mapper.optimal.mapping import Choice, Unrolled, assignments, loop_order, write_levels
 from mapper.optimal.problem import Flat, flat_problem
+from mapper.optimal.search import cost_room
 from tests.unit.mapper.small_chips import CHIPS, machine_of, random_operator, task_of
 
 
@@ -88,7 +89,7 @@ def _compare(flat: Flat, unrolled: Unrolled, seed: random.Random) -> bool:
         array_row(float(extent), lane[d], array[d] / lane[d], limit, rows[d])
         buffer_row(float(extent), limit, rows[d], float(tile[d]), tiles[d])
     mode = np.array([stay, carried[0], outer_stay, carried[1]])
-    room = (np.empty(3), np.empty(6), np.empty((4, 1 << dims)), np.empty((4, 1 << dims)), np.empty(4, np.int64))
+    room = cost_room(dims)
     compiled(flat.arrays, rows, tiles, mode, False, room, value)
     cost = evaluate(flat.task, flat.machine, write_levels(flat, choice))
     assert value.tolist() == pytest.approx([cost.seconds, cost.energy_joules, cost.outer_bytes], rel=1e-9, abs=0)
