@@ -1,3 +1,4 @@
+# pyright: basic
 """The optimal mapper: the best loop nest of its whole space, with proof. Space and cost model: docs/mapping.md."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# pyright: basic
 """Numbers of the columns, rows and entries of the arrays that the compiled functions share."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# pyright: basic
 """Compiled room of buffer tiles and cost of the traffic of the outer memory; see ``_kernels`` for the arguments."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# pyright: basic
 """Compiled search over buffer tiles, every node bounded from below. See docs/mapping.md."""
 
 from __future__ import annotations
