@@ -27,6 +27,7 @@ class Store:
         shared: several processes may work on its studies at once; the dead are found by heartbeats.
         flush: puts finished work on the disk.
         close: gives up files, locks and connections.
+        heard: trials (by Optuna's id) of which a sign of life was ever written down.
     """
 
     storage: optuna.storages.BaseStorage
@@ -34,6 +35,7 @@ class Store:
     shared: bool
     flush: Callable[[], None]
     close: Callable[[], None]
+    heard: Callable[[], frozenset[int]] = frozenset
 
 
 def open_storage(
@@ -93,11 +95,16 @@ def _database(url: str, heartbeat: int, grace: int) -> Store:
                     connection.exec_driver_sql("PRAGMA journal_mode=WAL")
     except (ArgumentError, SQLAlchemyError, ImportError) as error:
         raise StorageError(f"{where}: the database can't be opened: {_first_line(error)}") from None
-    return Store(storage, where, True, lambda: None, storage.engine.dispose)
+    return Store(storage, where, True, lambda: None, storage.engine.dispose, lambda: _heard(storage))
 
 
 def _fast_sqlite(connection: Any, _: object) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _heard(storage: optuna.storages.RDBStorage) -> frozenset[int]:
+    with storage.engine.connect() as connection:
+        return frozenset(row[0] for row in connection.exec_driver_sql("SELECT trial_id FROM trial_heartbeats"))
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from search.objective import Outcome, objective_values
 from search.pareto import front, minimized
 from search.samplers import CONSTRAINTS, make_sampler
 from search.samplers.grid import GridSampler
+from search.shared import POLL_SECONDS, give_sign, given_to_others, is_surplus, look_around, waits_for_others
 from search.space import Space
 from search.storage import Store, clear_database_errors, quiet
 from search.trials import RESULT, Row, result_text, row_of, rows_of
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 LOOKAHEAD = 8
 """Trials proposed before the first of them must have been told."""
 SPACE, BASE, SEED, SAMPLER = "hwsim:space", "hwsim:base", "hwsim:seed", "hwsim:sampler"
-POLL_SECONDS = 1.0
-NEAR_END = 50
-"""Trials before the end of a shared study from which on other workers' are counted before every proposal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +75,7 @@ class Run:
         known: number of the trial that evaluated a design, by key.
         pending: proposed and not told, oldest first.
         beat: when workers of a shared study were last looked at.
+        others: trials that they were running then.
         ended: whether the sampler has nothing more to propose.
         common: parameters that all trials have, as Optuna caches them.
     """
@@ -90,6 +89,7 @@ class Run:
     known: dict[str, Row] = field(default_factory=dict[str, Row])
     pending: deque[Pending] = field(default_factory=deque[Pending])
     beat: float = 0.0
+    others: int = 0
     ended: bool = False
     common: Any = None
 
@@ -156,9 +156,12 @@ def run_study(run: Run, watch: Callable[[Run], None]) -> None:
         while True:
             while not run.ended and time.monotonic() < ends and _wanted(run):
                 _propose(run)
-            if not run.pending:
+            if run.pending:
+                _collect(run)
+            elif time.monotonic() < ends and waits_for_others(run):
+                time.sleep(POLL_SECONDS)
+            else:
                 break
-            _collect(run)
             watch(run)
 
 
@@ -166,33 +169,8 @@ def _wanted(run: Run) -> bool:
     if len(run.pending) >= (run.plan.ahead if run.store.shared else LOOKAHEAD):
         return False
     if run.store.shared:
-        _sync(run)
-    return len(run.rows) + len(run.pending) < run.plan.trials
-
-
-def _sync(run: Run) -> None:
-    """What other workers have finished since; and trials of workers that died are given back."""
-    import optuna
-
-    now = time.monotonic()
-    if now - run.beat < POLL_SECONDS and len(run.rows) + len(run.pending) + NEAR_END < run.plan.trials:
-        return
-    _beat(run, now)
-    with quiet():
-        optuna.storages.fail_stale_trials(run.study)
-    run.rows = rows_of(run.study)
-    for row in run.rows:
-        if row.same_as < 0 and row.outcome.status in ("ok", "infeasible"):
-            run.known.setdefault(row.key, row)
-
-
-def _beat(run: Run, now: float) -> None:
-    """A sign of life for every pending trial."""
-    record: Any = getattr(run.store.storage, "record_heartbeat", None)
-    if record is not None and run.store.shared:
-        for one in run.pending:
-            record(one.trial._trial_id)  # pyright: ignore[reportPrivateUsage]
-    run.beat = now
+        look_around(run)
+    return len(run.rows) + len(run.pending) + run.others < run.plan.trials
 
 
 def _propose(run: Run) -> None:
@@ -209,6 +187,8 @@ def _propose(run: Run) -> None:
     run.study.sampler = sampler
     with quiet():
         trial = run.study.ask()
+    if run.store.shared and is_surplus(run, trial):
+        return
     frozen = run.study.get_trials(deepcopy=False)[trial.number]
     values = suggest(run.space, trial, lambda name, drawn: sampler.sample_independent(run.study, frozen, name, drawn))
     design = make_design(run.space, values)
@@ -223,7 +203,7 @@ def _propose(run: Run) -> None:
     run.pending.append(pending)
     if run.store.shared:
         # Without a first sign of life a trial of a worker that dies now would never count as dead.
-        _beat(run, time.monotonic())
+        give_sign(run, time.monotonic())
 
 
 def _keep_search_space(run: Run, sampler: Any) -> None:
@@ -250,13 +230,14 @@ def _collect(run: Run) -> None:
     for ticket, outcome in run.pool.done(POLL_SECONDS) if waits else ():
         by_number[ticket].outcome = outcome
     if run.store.shared and time.monotonic() - run.beat > POLL_SECONDS:
-        _beat(run, time.monotonic())
+        give_sign(run, time.monotonic())
     for one in list(run.pending):
         if one.outcome is None and one.same_as >= 0:
             one.outcome = run.known[one.design.key].outcome if one.design.key in run.known else _failed_twin(run, one)
         if one.outcome is not None:
-            _tell(run, one)
             run.pending.remove(one)
+            with given_to_others(run):
+                _tell(run, one)
         if not run.store.shared:
             return  # One at a time, in the order of numbers: so each proposal knows what it would always know.
 

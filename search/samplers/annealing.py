@@ -17,6 +17,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 from search.samplers import sampler, trial_seed
+from search.samplers.independent import IndependentSampler
 from search.samplers.score import finished, options, score
 from search.space import Space
 
@@ -28,7 +29,7 @@ FAR = 0.2
 """Probability that an ordered parameter jumps anywhere instead of to a neighbour."""
 
 
-class AnnealingSampler(BaseSampler):
+class AnnealingSampler(IndependentSampler):
     """See the module."""
 
     def __init__(self, seed: int) -> None:
@@ -36,16 +37,6 @@ class AnnealingSampler(BaseSampler):
         self.here: FrozenTrial | None = None
         self.changed: frozenset[str] = frozenset()
         self.ready = False
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Every parameter is drawn by itself."""
-        return {}
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Nothing."""
-        return {}
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution

@@ -17,6 +17,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 from search.samplers import sampler
+from search.samplers.independent import IndependentSampler
 from search.samplers.score import finished, options, score
 from search.space import Space
 
@@ -27,22 +28,12 @@ BASE = 0.05
 """Pheromone of every value before any ant passed; keeps all values possible."""
 
 
-class AntColonySampler(BaseSampler):
+class AntColonySampler(IndependentSampler):
     """See the module."""
 
     def __init__(self, seed: int) -> None:
         self.random = np.random.default_rng(seed)
         self.trails: list[tuple[FrozenTrial, float]] | None = None
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Every parameter is drawn by itself."""
-        return {}
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Nothing."""
-        return {}
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution

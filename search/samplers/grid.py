@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial
 
 from search.design import all_values, axes, count_points
 from search.samplers import sampler
+from search.samplers.independent import IndependentSampler
 from search.space import Space
 from workloads.errors import UserError
 
@@ -20,22 +21,12 @@ MOST_POINTS = 1_000_000
 Point = dict[str, Any]
 
 
-class GridSampler(BaseSampler):
+class GridSampler(IndependentSampler):
     """Proposes the first point that no trial has."""
 
     def __init__(self, points: tuple[Point, ...]) -> None:
         self.points = points
         self.point: Point | None = None
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Nothing is drawn together."""
-        return {}
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Nothing."""
-        return {}
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
