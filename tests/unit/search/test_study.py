@@ -32,7 +32,7 @@ def tiny(tmp_path: Path) -> Path:
     return write_tiny(tmp_path)
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random", "aco", "annealing", "grid"])
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "nsga3", "random", "aco", "annealing", "grid"])
 def test_a_study_interrupted_anywhere_equals_one_that_was_not(sampler: str, tiny: Path, tmp_path: Path) -> None:
     class StoppedError(Exception):
         pass
@@ -52,6 +52,21 @@ def test_a_study_interrupted_anywhere_equals_one_that_was_not(sampler: str, tiny
     parts = search.run(tiny, TRIALS, sampler=sampler, seed=3, storage=storage, resume=True)
     assert facts(parts.rows) == facts(whole.rows)
     assert facts(read_study(storage)[2]) == facts(whole.rows)
+
+
+@pytest.mark.parametrize(("sampler", "package"), [("cmaes", "cmaes"), ("qmc", "scipy")])
+def test_samplers_with_a_state_of_their_own_go_on_after_an_interruption(
+    sampler: str, package: str, tmp_path: Path
+) -> None:
+    pytest.importorskip(package)
+    one_objective = write_tiny(tmp_path, SPACE.replace("  - {quantity: energy_joules, goal: min}\n", ""))
+    storage = str(tmp_path / "a.study")
+    search.run(one_objective, 30, sampler=sampler, storage=storage)
+    rows = search.run(one_objective, TRIALS, sampler=sampler, storage=storage, resume=True).rows
+    assert [row.number for row in rows] == list(range(TRIALS))
+    assert len({row.key for row in rows}) > 20
+    drawn = search.run(one_objective, TRIALS, sampler="random").rows
+    assert [row.values for row in rows] != [row.values for row in drawn]
 
 
 def test_jobs_do_not_change_a_study(tiny: Path) -> None:
