@@ -161,6 +161,31 @@ KINDS["attention"] = InlineKind(
 )
 
 
+# --- accesses to a memory, for memory controllers ---------------------------------------------------------------------
+
+LINE_BITS = 512
+
+
+def _accesses(values: Values) -> Built:
+    loops = {"i": values["lines"], "w": LINE_BITS // 64}
+    params = tuple((key, values[key]) for key in ("gap", "random", "writes"))
+    read = Access("memory", _index(loops, ("i", "w")))
+    op = Op("accesses", "accesses", Family.MOVE, _loops(loops), (read,), (Access("done", ((),)),), params=params)
+    lines = _tensor("memory", Role.INPUT, 64, values["lines"], LINE_BITS // 64)
+    return op, (lines, _tensor("done", Role.OUTPUT, 64, 1))
+
+
+def _accesses_problem(values: Values) -> str:
+    return next((f"{key} is a percentage, at most 100" for key in ("random", "writes") if values[key] > 100), "")
+
+
+KINDS["accesses"] = InlineKind(
+    ("lines",), _accesses, {"gap": 0, "random": 0, "writes": 0}, ("gap", "random", "writes"), _accesses_problem
+)
+"""Lines of 64 bytes read or written one by one: percent at random places (the others follow the one before), percent
+written, and ticks from one to the next (0: all wait from the start)."""
+
+
 # --- reductions over the columns of a matrix, and element-wise operators -------------------------------------------
 
 ROW_KINDS: dict[str, tuple[tuple[tuple[str, int], ...], tuple[str, ...]]] = {

@@ -86,6 +86,23 @@ def pattern(name: str, device: Device, count: int, mapping: str = "row_bank_colu
     raise UserError(f"pattern: {name!r} is unknown{did_you_mean(name, PATTERNS)}; one of {', '.join(PATTERNS)}")
 
 
+def mixed(device: Device, count: int, random: int, writes: int, gap: int, mapping: str) -> Requests:
+    """Accesses of which ``random`` percent go anywhere and the others follow the one before; ``writes`` percent write.
+
+    One comes every ``gap`` ticks; 0 means that all wait from the start.
+    """
+    space = device.banks * device.rows * device.columns
+    draws = pseudo_random(2024, 3 * count) >> np.uint64(20)
+    jump, write, place = draws[0::3] % np.uint64(100), draws[1::3] % np.uint64(100), draws[2::3]
+    jumps = jump < np.uint64(random)
+    jumps[0] = True
+    starts = np.flatnonzero(jumps)
+    last = starts[np.cumsum(jumps) - 1]
+    targets = (place % np.uint64(space)).astype(np.int64)
+    line = (targets[last] + np.arange(count) - last) % space
+    return from_lines(device, line, (write < np.uint64(writes)).astype(np.int64), np.arange(count) * gap, mapping)
+
+
 def named_pattern(name: str, device: Device, count: int, mapping: str) -> Requests:
     """``pattern``, with a message that also thinks of files.
 
