@@ -1,4 +1,4 @@
-"""kill -9 at random moments, twenty times: no finished trial is lost, none counted twice, the study goes on."""
+"""kill -9 at random moments, twenty times each: no finished trial is lost, none counted twice, the study goes on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from pathlib import Path
 
 import search
 from search.reading import read_study
+from search.study import Run
 from search.trials import Row
+from search.workers import Processes
 from tests.unit.search.test_study import facts
 from tests.unit.search.tiny import write_tiny
 
@@ -72,3 +74,30 @@ def test_twenty_kills_of_the_driver_lose_and_double_nothing(tmp_path: Path) -> N
     rows = finished(storage)
     assert [row.number for row in rows] == list(range(TRIALS))
     assert facts(rows) == facts(search.run(space, TRIALS, sampler="tpe").rows), "as if nobody had killed anything"
+
+
+def test_twenty_kills_of_workers_cost_a_trial_each_at_most(tmp_path: Path) -> None:
+    space, storage = write_tiny(tmp_path), str(tmp_path / "killed.study")
+    draw = random.Random(1)
+    killed: list[int] = []
+
+    def kill(run: Run) -> None:
+        assert isinstance(run.pool, Processes)
+        alive = [worker.process for worker in run.pool.workers if worker.process.is_alive()]
+        if alive and len(killed) < KILLS and draw.random() < 0.5:
+            time.sleep(draw.uniform(0, 0.05))
+            victim = draw.choice(alive)
+            victim.kill()
+            killed.append(victim.pid)
+
+    rows = search.run(space, TRIALS, storage=storage, sampler="random", seed=5, jobs=2, watch=kill).rows
+    assert len(killed) == KILLS
+    assert [row.number for row in rows] == list(range(TRIALS))
+    assert facts(finished(storage)) == facts(rows)
+    failed = [row for row in rows if row.outcome.status == "failed"]
+    assert len([row for row in failed if row.same_as < 0]) <= KILLS
+    assert all("ended with code -9" in row.outcome.reason for row in failed)
+    calm = {row.number: row for row in search.run(space, TRIALS, sampler="random", seed=5).rows}
+    for row in rows:
+        if row.outcome.status == "ok" and row.outcome.fidelity == calm[row.number].outcome.fidelity:
+            assert row.outcome.quantities == calm[row.number].outcome.quantities
