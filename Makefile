@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run test check lint types imports unit catalog bench clean
+.PHONY: run test check lint types imports unit catalog notebooks bench clean
 
 run: .venv/core.stamp
 	$(BIN)/hwsim estimate llama-3-8b --chip tpu_v4i --phase decode --batch 1 --context 2048
@@ -29,6 +29,10 @@ unit: .venv/dev.stamp
 # Re-trace every shipped graph; needs the extra `trace`.
 catalog: .venv/dev.stamp
 	$(BIN)/python -m workloads.build_catalog
+
+# Write each notebook's .ipynb from its .py.
+notebooks: .venv/dev.stamp
+	$(BIN)/jupytext --quiet --to ipynb notebooks/*.py
 
 bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/speed.py

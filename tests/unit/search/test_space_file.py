@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from hwsim.config import load_chip
-from search.design import all_values, axes, make_design
+from search.design import all_values, axes, count_points, make_design
 from search.space_file import SpaceFileError, base_path, load_space, space_names, space_path
 from tests.unit.search.tiny import SPACE, write_tiny
 from workloads.errors import UserError
@@ -100,3 +101,10 @@ def test_equal_designs_have_equal_keys_whatever_the_order(tmp_path: Path) -> Non
     two = make_design(space, {"sram": "64 KiB", "dataflow": "ws", "columns": 8, "rows": 4})
     other = make_design(space, {"sram": "64 KiB", "dataflow": "ws", "columns": 8, "rows": 8})
     assert one.key == two.key != other.key
+
+
+@pytest.mark.parametrize("name", space_names())
+def test_a_number_of_designs_in_a_description_is_true(name: str) -> None:
+    space = load_space(name)
+    for stated in re.findall(r"([\d,]+) designs", space.description):
+        assert int(stated.replace(",", "")) == count_points(space)
