@@ -60,7 +60,7 @@ class RowSpec(Part):
         series: which of several values at one place.
         published: in the panel's unit.
         source, status, tolerance, basis: instead of the panel's.
-        value: key of a number that the paper's function or a validation group gives; in the panel's unit.
+        value: key of a number that the paper's function gives, or the panel's group; in the panel's unit.
         estimate: the number is an estimate of a model on a chip.
         over: the number is the estimate over this other one.
     """
@@ -91,6 +91,8 @@ class Panel(Part):
         source, status, tolerance, basis: of every row that has none of its own.
         tolerance: largest absolute relative error for which the row counts as reproduced; None if that is not claimed.
         estimate, over: what the rows' estimates have in common.
+        group: group of ``hwsim validate`` whose quantities are the keys of ``value``.
+        band: lowest and highest published value of all rows together, where single ones are not printed; drawn only.
         full: whether the panel is computed only with ``--full``, because it takes long.
         note: what a reader must know about these rows.
     """
@@ -105,6 +107,8 @@ class Panel(Part):
     basis: Basis
     estimate: Run | None = None
     over: Run | None = None
+    group: str | None = None
+    band: tuple[float, float] | None = None
     full: bool = False
     note: str = ""
     rows: Annotated[tuple[RowSpec, ...], Field(min_length=1)]
@@ -117,7 +121,6 @@ class Paper(Part):
         models, chips: what is simulated, for the reader.
         modelled, assumed, not_modelled: the honest paragraph.
         function: ``module:name`` of a function ``(full) -> {key: number}``.
-        validation: groups of ``hwsim validate`` whose quantities are keys, too.
     """
 
     name: str
@@ -129,7 +132,6 @@ class Paper(Part):
     assumed: str
     not_modelled: str
     function: str | None = None
-    validation: tuple[str, ...] = ()
     panels: Annotated[tuple[Panel, ...], Field(min_length=1)]
 
     @property

@@ -66,19 +66,28 @@ def _descriptions(rows: Sequence[Row]) -> dict[str, list[str]]:
 
 
 def panel_rows(panel: PanelResult, shared: Sequence[str] = ()) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Header and cells of a panel; the columns in ``shared`` are left out."""
+    """Header and cells of a panel; the columns in ``shared`` are left out. Predictions have a column per series."""
+    predictions = all(row.published is None and not row.problem for row in panel.rows)
+    if predictions and len({row.series for row in panel.rows}) > 1:
+        return _by_series(panel)
     columns: dict[str, list[str]] = {panel.axis or "what": [_place(row.at) for row in panel.rows]}
-    if any(row.series for row in panel.rows):
-        columns["series"] = [row.series for row in panel.rows]
+    columns["series"] = [row.series for row in panel.rows]
     columns["published"] = ["-" if row.published is None else number(row.published) for row in panel.rows]
     columns["simulated"] = ["-" if row.simulated is None else number(row.simulated) for row in panel.rows]
     columns["unit"] = [row.unit for row in panel.rows]
     columns["error %"] = ["" if row.error is None else percent(row.error, "+") for row in panel.rows]
     columns |= {name: value for name, value in _descriptions(panel.rows).items() if name not in shared}
-    if any(row.problem for row in panel.rows):
-        columns["problem"] = [row.problem for row in panel.rows]
+    columns["problem"] = [row.problem for row in panel.rows]
     kept = {name: cells for name, cells in columns.items() if any(cells)}
     return tuple(kept), list(zip(*kept.values(), strict=True))
+
+
+def _by_series(panel: PanelResult) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    series = dict.fromkeys(row.series for row in panel.rows)
+    values = {(row.at, row.series): number(row.simulated) for row in panel.rows if row.simulated is not None}
+    places = dict.fromkeys(row.at for row in panel.rows)
+    cells = [(_place(at), *(values.get((at, name), "") for name in series)) for at in places]
+    return (panel.axis or "what", *(f"{name}, {panel.unit}" if panel.unit else name for name in series)), cells
 
 
 def _place(at: str | int | float) -> str:
