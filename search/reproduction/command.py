@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -24,6 +24,7 @@ WIDE = 160
 @click.option("--full", is_flag=True, help="Also what takes long.")
 @size_option("--jobs", text="Processes, for several papers. [default: processor cores]", most=MOST_JOBS)
 @click.option("--cache/--no-cache", "cached", default=True, show_default=True, help="Whether results are kept.")
+@click.option("--plot", metavar="FILE|DIR", help="Draw .png, .svg or .pdf; in a folder, a .png named after each paper.")
 @click.option("--json", "json_path", metavar="FILE", help="Write rows and scoreboard as JSON; - is standard output.")
 @click.option("--csv", "csv_path", metavar="FILE", help="Write the rows as CSV; - is standard output.")
 def reproduce(
@@ -33,6 +34,7 @@ def reproduce(
     full: bool,
     jobs: int | None,
     cached: bool,
+    plot: str | None,
     json_path: str | None,
     csv_path: str | None,
 ) -> None:
@@ -51,10 +53,12 @@ def reproduce(
         _list(papers)
         return
     outputs = {kind: path for kind, path in (("json", json_path), ("csv", csv_path)) if path is not None}
-    output.check_writable(outputs.values())
+    pictures = _pictures(plot, papers)
+    output.check_writable((*outputs.values(), *pictures.values()))
     processes = jobs or os.cpu_count() or 1
     found = list(track(reproductions(papers, full, processes, cached), "reproduce", len(papers)))
-    if not output.write_outputs({path: _TEXTS[kind](found) for kind, path in outputs.items()}):
+    contents: dict[str, str | bytes] = {path: _TEXTS[kind](found) for kind, path in outputs.items()}
+    if not output.write_outputs(contents | _drawn(found, pictures)):
         _print(found)
 
 
@@ -66,6 +70,32 @@ def _papers(names: Sequence[str], every: bool, listed: bool) -> list[Paper]:
     if not (names or every or listed):
         raise click.UsageError(f"which paper? {', '.join(paper_names())}; or --all")
     return [load_paper(name) for name in names or paper_names()]
+
+
+def _pictures(plot: str | None, papers: Sequence[Paper]) -> dict[str, str]:
+    """The picture of each paper by its name."""
+    from pathlib import Path
+
+    from hwsim.plot import picture_format
+
+    if plot is None:
+        return {}
+    if Path(plot).is_dir():
+        return {paper.name: str(Path(plot) / f"{paper.name}.png") for paper in papers}
+    if len(papers) > 1:
+        raise click.UsageError(f"--plot: several papers need a folder that exists, got {plot!r}")
+    picture_format(plot)
+    return {papers[0].name: plot}
+
+
+def _drawn(found: Sequence[Reproduction], pictures: Mapping[str, str]) -> dict[str, bytes]:
+    if not pictures:
+        return {}
+    from hwsim.plot import picture_format
+    from search.reproduction.draw import picture
+
+    paths = [(one, pictures[one.paper.name]) for one in found]
+    return {path: picture(one, picture_format(path)) for one, path in paths}
 
 
 def _json(found: Sequence[Reproduction]) -> str:

@@ -17,7 +17,9 @@ Basis: TypeAlias = Literal["predicted", "fitted", "matched", "alternative"]
 """What an agreement is worth: nothing was chosen with the value in view; a constant was fitted to values among these;
 an assumption was chosen to match them; or the row shows another reading that is not claimed and not scored."""
 
-Chart: TypeAlias = Literal["bars", "lines", "stacked"]
+Chart: TypeAlias = Literal["bars", "lines", "stacked", "ratio", "none"]
+"""How a panel is drawn; ratio is simulated over published, for rows of different units."""
+
 Tolerance: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -88,6 +90,7 @@ class Panel(Part):
 
     Attributes:
         axis: what ``at`` of the rows is.
+        measure: what the values are, for the chart; the title if left out.
         source, status, tolerance, basis: of every row that has none of its own.
         tolerance: largest absolute relative error for which the row counts as reproduced; None if that is not claimed.
         estimate, over: what the rows' estimates have in common.
@@ -101,6 +104,7 @@ class Panel(Part):
     unit: str = ""
     chart: Chart = "bars"
     axis: str = ""
+    measure: str = ""
     source: str
     status: Status = "published"
     tolerance: Tolerance | None = None

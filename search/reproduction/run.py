@@ -69,6 +69,8 @@ def assemble(paper: Paper, computed: Computed, full: bool = False) -> Reproducti
             panel.axis,
             " ".join(panel.note.split()),
             tuple(_row(panel, row, next(outcomes)) for row in panel.rows),
+            panel.measure,
+            panel.band,
         )
         for panel in panels_of(paper, full)
     )
