@@ -26,7 +26,8 @@ WIDE = 160
 @click.option("--cache/--no-cache", "cached", default=True, show_default=True, help="Whether results are kept.")
 @click.option("--plot", metavar="FILE|DIR", help="Draw .png, .svg or .pdf; in a folder, a .png named after each paper.")
 @click.option("--json", "json_path", metavar="FILE", help="Write rows and scoreboard as JSON; - is standard output.")
-@click.option("--csv", "csv_path", metavar="FILE", help="Write the rows as CSV; - is standard output.")
+@click.option("--markdown", "markdown_path", metavar="FILE", help="Write the tables as a document; - as above.")
+@click.option("--csv", "csv_path", metavar="FILE", help="Write the rows as CSV; - as above.")
 def reproduce(
     names: tuple[str, ...],
     every: bool,
@@ -36,6 +37,7 @@ def reproduce(
     cached: bool,
     plot: str | None,
     json_path: str | None,
+    markdown_path: str | None,
     csv_path: str | None,
 ) -> None:
     """Compare results of papers (a NAME or a .yaml file) with simulated ones.
@@ -52,7 +54,8 @@ def reproduce(
     if listed:
         _list(papers)
         return
-    outputs = {kind: path for kind, path in (("json", json_path), ("csv", csv_path)) if path is not None}
+    asked = {"json": json_path, "markdown": markdown_path, "csv": csv_path}
+    outputs = {kind: path for kind, path in asked.items() if path is not None}
     pictures = _pictures(plot, papers)
     output.check_writable((*outputs.values(), *pictures.values()))
     processes = jobs or os.cpu_count() or 1
@@ -112,7 +115,13 @@ def _csv(found: Sequence[Reproduction]) -> str:
     return output.csv_text(ROW_COLUMNS, (cells(one.paper.name, row) for one in found for row in one.rows))
 
 
-_TEXTS: dict[str, Callable[[Sequence[Reproduction]], str]] = {"json": _json, "csv": _csv}
+def _markdown(found: Sequence[Reproduction]) -> str:
+    from search.reproduction.show import markdown
+
+    return markdown(found)
+
+
+_TEXTS: dict[str, Callable[[Sequence[Reproduction]], str]] = {"json": _json, "markdown": _markdown, "csv": _csv}
 
 
 def _list(papers: Sequence[Paper]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hwsim.quantity import parse
-from search.figures.charts import Bars, Chart, Claim, Claims, Line, Lines, Measure, Series, Stacks, Value
+from search.figures.bars import bars_size
+from search.figures.charts import Bars, Chart, Claim, Claims, Line, Lines, Measure, Series, Stacks, Value, numbers
 from search.figures.draw import draw
 from search.figures.style import render
 from search.reproduction.result import PanelResult, Reproduction, Row
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
 
 _BASES = ("s", "J", "W", "B", "B/s", "Hz")
 _ABSENT = "not simulated"
-_NOT_CLAIMED = "not claimed to be this"
+_NOT_CLAIMED = "shown, not claimed"
+_WIDE = 10.0
+"""Inches from which a chart has a row of its own."""
 
 
 def picture(one: Reproduction, file_format: str) -> bytes:
@@ -27,10 +31,14 @@ def picture(one: Reproduction, file_format: str) -> bytes:
         file_format: "png", "svg" or "pdf".
     """
     panels = [panel for panel in one.panels if panel.chart != "none"]
-    figure = draw([chart_of(panel) for panel in panels], f"{one.paper.name}: {one.paper.citation}")
+    charts = [chart_of(panel) for panel in panels]
+    wide = any(isinstance(chart, Bars) and bars_size(chart)[0] > _WIDE for chart in charts)
+    figure = draw(charts, f"{one.paper.name}: {one.paper.citation}", columns=1 if wide else 2)
     for axes, panel in zip(figure.axes, panels, strict=True):
         if panel.band is not None:
             _draw_band(axes, *panel.band)
+        if panel.chart == "ratio":
+            _clear_numbers(axes)
     return render(figure, file_format)
 
 
@@ -111,8 +119,16 @@ def _stacked(panel: PanelResult) -> Chart:
         Series(name, tuple(value for place in places for value in pair(place, name)))
         for name in dict.fromkeys(row.series for row in panel.rows)
     )
+    if not panel.unit:
+        parts = (*parts, _rest(parts, 2 * len(places)))
     bars = tuple(f"{place}, {which}" for place in places for which in ("published", "simulated"))
     return Stacks(panel.title, measure, bars, parts, shares=False)
+
+
+def _rest(parts: tuple[Series, ...], bars: int) -> Series:
+    """What shares leave of one; it holds all parts that are not printed."""
+    left = tuple(max(0.0, 1.0 - math.fsum(numbers(tuple(part.values[bar] for part in parts)))) for bar in range(bars))
+    return Series("rest", left)
 
 
 _CHARTS: dict[str, Callable[[PanelResult], Chart]] = {
@@ -137,6 +153,12 @@ def _status(row: Row) -> str:
 
 def _scaled(value: float | None, scale: float) -> Value:
     return _ABSENT if value is None else scale * value
+
+
+def _clear_numbers(axes: Axes) -> None:
+    """Numbers beside bars that end at the line of 1 stay readable."""
+    for text in axes.texts:
+        text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85})
 
 
 def _draw_band(axes: Axes, low: float, high: float) -> None:
