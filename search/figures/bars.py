@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from search.figures.charts import Bars, Claims, Series, Value, numbers
-from search.figures.style import Look, label, look, set_axis, wrapped
+from search.figures.style import Look, label, look, outlined, set_axis, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -135,22 +135,16 @@ def _bar(axes: Axes, place: float, width: float, value: Value, one: Look, text: 
         axes.add_patch(box)
         axes.text(
             place, 0.015, value, transform=upward, rotation=90, ha="center", va="bottom", fontsize=_WORD_SIZE,
-            color="0.15", style="italic", zorder=3,
+            color="0.15", style="italic", path_effects=outlined(), zorder=4,
         )  # fmt: skip
         return
     bottom = axes.get_ylim()[0]
     height = max(value - bottom, 0.0)  # on a logarithmic axis zero has its number and no bar
     axes.bar(place, height, width, bottom=bottom, color=one.color, hatch=one.hatch, edgecolor="black", linewidth=0.5)
     axes.annotate(
-        text,
-        (place, bottom + height),
-        (0, 3),
-        textcoords="offset points",
-        rotation=90,
-        ha="center",
-        va="bottom",
-        fontsize=6.5,
-    )
+        text, (place, bottom + height), (0, 3), textcoords="offset points", rotation=90, ha="center", va="bottom", fontsize=6.5,
+        path_effects=outlined(), zorder=4,
+    )  # fmt: skip
 
 
 def claims_size(chart: Claims) -> tuple[float, float]:

@@ -30,6 +30,7 @@ DECADES = 2.0
 DASHES: tuple[tuple[float, tuple[float, ...]], ...] = (
     (0, ()), (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.5, 1.2, 1.5)), (0, (8, 2, 2, 2)),
 )  # fmt: skip
+_AXIS_LETTERS = 44
 _PREFIXED = ("s", "J", "W", "B", "B/s", "Hz", "J s", "MAC/s")
 _LINE_COLORS = tuple("#000000" if color == "#F0E442" else color for color in PALETTE)
 _DATES: dict[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
@@ -85,7 +86,16 @@ def label(value: Value, measure: Measure) -> str:
     """A value as it is written beside a bar: ``2.31 ms``, ``1,234``, or the word that stands for it."""
     if isinstance(value, str):
         return value
-    return quantity(value, measure.unit) if measure.unit in _PREFIXED else number(value)
+    if measure.unit in _PREFIXED:
+        return quantity(value, measure.unit)
+    return number(value) if value >= 1000 else f"{value:.3g}"
+
+
+def outlined() -> list[Any]:
+    """Path effects that keep small text readable over lines."""
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=1.8, foreground="white")]
 
 
 def set_axis(axes: Axes, which: str, measure: Measure, values: Sequence[float], from_zero: bool = True) -> bool:
@@ -123,7 +133,7 @@ def set_axis(axes: Axes, which: str, measure: Measure, values: Sequence[float], 
         if from_zero:
             limits(0, max(positive, default=1.0) * 1.18)
     axes.grid(True, axis=cast("Any", which))
-    axis.set_label_text(f"{measure.name} ({unit})" if unit else measure.name)
+    axis.set_label_text(wrapped(f"{measure.name} ({unit})" if unit else measure.name, _AXIS_LETTERS))
     return logarithmic
 
 
