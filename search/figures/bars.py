@@ -58,9 +58,11 @@ def _lying(axes: Axes, chart: Bars, names: Sequence[str], values: Sequence[Value
         if isinstance(value, str):
             _empty_lying(axes, place, value)
             continue
-        axes.barh(place, value - left, left=left, height=0.7, color=look(0).color, edgecolor="black", linewidth=0.5)
+        axes.barh(
+            place, max(value - left, 0.0), left=left, height=0.7, color=look(0).color, edgecolor="black", linewidth=0.5
+        )
         text = label(value, chart.measure)
-        axes.annotate(text, (value, place), (3, 0), textcoords="offset points", va="center", fontsize=7.5)
+        axes.annotate(text, (max(value, left), place), (3, 0), textcoords="offset points", va="center", fontsize=7.5)
     if chart.reference is not None:
         axes.axvline(chart.reference, color="black", linewidth=0.8, linestyle=(0, (4, 2)))
     axes.set_yticks(range(len(names)), [wrapped(name, 30) for name in names])
@@ -137,10 +139,10 @@ def _bar(axes: Axes, place: float, width: float, value: Value, one: Look, text: 
         )  # fmt: skip
         return
     bottom = axes.get_ylim()[0]
-    height = value - bottom
+    height = max(value - bottom, 0.0)  # on a logarithmic axis zero has its number and no bar
     axes.bar(place, height, width, bottom=bottom, color=one.color, hatch=one.hatch, edgecolor="black", linewidth=0.5)
     axes.annotate(
-        text, (place, value), (0, 3), textcoords="offset points", rotation=90, ha="center", va="bottom", fontsize=6.5,
+        text, (place, bottom + height), (0, 3), textcoords="offset points", rotation=90, ha="center", va="bottom", fontsize=6.5,
         path_effects=outlined(), zorder=4,
     )  # fmt: skip
 
