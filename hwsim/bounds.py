@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 
 from hwsim.chip import Chip
 from hwsim.compression import least_fraction
-from hwsim.machine import Machine, capacity_bytes
+from hwsim.machine import Machine, capacity_bytes, storage_bytes
 from hwsim.nest import is_contraction
 from hwsim.quantity import show
 from hwsim.report import Bounds
 from hwsim.work import touched_bytes
 from workloads.errors import UserError
 from workloads.graph import Access, Op, OperatorGraph, Role, Tensor, macs, role_bytes, size_bytes
+from workloads.offload import STORED
 
 _KEPT = (Role.WEIGHT, Role.STATE, Role.INPUT, Role.OUTPUT)
 
@@ -112,9 +113,15 @@ def _peak(op: Op, machine: Machine, tensors: Mapping[str, Tensor]) -> float:
 
 
 def needed_bytes(graph: OperatorGraph, hardwired: bool = False) -> int:
-    """Bytes of weights (unless hardwired), state with all repetitions, inputs, outputs and the largest intermediate."""
+    """Bytes of weights (unless hardwired or in a storage), state with all repetitions, inputs, outputs and the largest
+    intermediate.
+    """
     fixed = sum(role_bytes(graph, role) for role in _KEPT if not (hardwired and role is Role.WEIGHT))
-    return fixed + max((size_bytes(t) for t in graph.tensors if t.role is Role.ACTIVATION), default=0)
+    return (
+        fixed
+        - int(dict(graph.facts).get(STORED, 0))
+        + max((size_bytes(t) for t in graph.tensors if t.role is Role.ACTIVATION), default=0)
+    )
 
 
 def check_fits(graph: OperatorGraph, machine: Machine) -> None:
@@ -130,6 +137,13 @@ def check_fits(graph: OperatorGraph, machine: Machine) -> None:
             f"{graph.model} on {chip.name}",
             f"does not fit: has {graph.parameters / 1e9:.4g} billion weights, the arrays hold {places / 1e9:.4g}",
             "; try a system of more chips",
+        )
+    stored, storage = int(dict(graph.facts).get(STORED, 0)), storage_bytes(chip)
+    if stored > storage:
+        raise DoesNotFitError(
+            f"{graph.model} on {chip.name}",
+            f"does not fit: {show(stored, 'B')} of weights lie in a storage, it has {show(storage, 'B')}",
+            "; hold more of them in memory",
         )
     needs, has = needed_bytes(graph, bool(machine.holders) and math.isfinite(places)), capacity_bytes(chip)
     if needs > has:

@@ -8,7 +8,7 @@ The kinds of unit are open: each file in ``hwsim.units`` registers its own speci
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, PlainValidator, model_validator
 
@@ -214,7 +214,10 @@ class UnitSpec(Part):
         count: copies of it.
         path: memories that feed it, outermost first.
         accumulator_bits: width of a partial sum, in the unit's own memories and when it leaves before it is complete.
+        holds_models: whether the outermost memory of its path is where a whole model lies.
     """
+
+    holds_models: ClassVar[bool] = True
 
     kind: str
     clock: str

@@ -135,6 +135,12 @@ def _drams(chip: Chip) -> dict[str, DramPart]:
 
 
 def capacity_bytes(chip: Chip) -> int:
-    """Bytes in the memories that hold whole models: the outermost of every unit's path."""
-    names = {spec.path[0] for spec in chip.units.values()}
+    """Bytes in the memories that hold whole models: the outermost of every unit's path, storages left out."""
+    names = {spec.path[0] for spec in chip.units.values() if spec.holds_models}
+    return int(sum(chip.memories[name].size * chip.memories[name].instances for name in names))
+
+
+def storage_bytes(chip: Chip) -> int:
+    """Bytes of the storages behind the memories."""
+    names = {spec.path[0] for spec in chip.units.values() if not spec.holds_models}
     return int(sum(chip.memories[name].size * chip.memories[name].instances for name in names))

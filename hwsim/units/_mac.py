@@ -9,6 +9,7 @@ from pydantic import BeforeValidator
 
 from hwsim.chip import Chip
 from hwsim.nest import Nest, is_contraction
+from hwsim.quantity import JoulesPerOp
 from hwsim.technology import mac_area, mac_energy
 from hwsim.units.base import Action
 from workloads.graph import Op, Tensor
@@ -19,17 +20,30 @@ def _read_rates(value: Any) -> dict[int, float]:
     if not isinstance(value, Mapping) or not value:
         raise ValueError(f"expected operand bits with their rate, such as {{8: 1}}, got {value!r}")
     rates: dict[int, float] = {}
-    for key, rate in value.items():
-        if not str(key).isdecimal() or not 1 <= int(key) <= 64:
-            raise ValueError(f"expected a width of 1 to 64 bits, got {key!r}")
+    for key, rate in _by_width(value).items():
         if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate <= 2**20:
             raise ValueError(f"the rate at {key} bits must be a positive number, got {rate!r}")
-        rates[int(key)] = float(rate)
-    return dict(sorted(rates.items()))
+        rates[key] = float(rate)
+    return rates
+
+
+def _by_width(value: Any) -> Any:
+    """Numbers as keys, the narrowest first; what is no mapping is left to others."""
+    if not isinstance(value, Mapping):
+        return value
+    widths: dict[int, Any] = {}
+    for key, found in value.items():
+        if not str(key).isdecimal() or not 1 <= int(key) <= 64:
+            raise ValueError(f"expected a width of 1 to 64 bits, got {key!r}")
+        widths[int(key)] = found
+    return dict(sorted(widths.items()))
 
 
 Rates: TypeAlias = Annotated[dict[int, float], BeforeValidator(_read_rates)]
 """Operand bits -> multiply-accumulates per processing element and cycle."""
+Energies: TypeAlias = Annotated[dict[int, JoulesPerOp], BeforeValidator(_by_width)]
+"""Bits of the narrower operand -> energy of a multiply-accumulate, for arithmetic that depends on it: one-bit spikes
+that are only added up, weights that are sums of powers of two."""
 
 
 def rate_at(rates: Mapping[int, float], bits: int) -> float | None:
@@ -71,7 +85,14 @@ def refuse_contraction(name: str, rates: Mapping[int, float], op: Op, tensors: M
     return None
 
 
-def mac_action(name: str, chip: Chip, nest: Nest, floating: tuple[int, ...], given: float | None) -> Action:
+def mac_action(
+    name: str,
+    chip: Chip,
+    nest: Nest,
+    floating: tuple[int, ...],
+    given: float | None,
+    narrow: Mapping[int, float],
+) -> Action:
     """Energy of all multiply-accumulates of a nest; ``given`` is the chip file's own number per operation.
 
     Args:
@@ -80,8 +101,12 @@ def mac_action(name: str, chip: Chip, nest: Nest, floating: tuple[int, ...], giv
         nest: the contraction.
         floating: operand widths that are floating point; all others are integers.
         given: joules per multiply-accumulate, or None to derive them from the node.
+        narrow: bits of the narrower operand -> joules, which count more than ``given`` up to the widest one listed.
     """
     bits = nest_bits(nest)
+    listed = rate_at(narrow, min(nest.operand("input").bits, nest.operand("weight").bits))
+    if listed is not None:
+        return Action(name, "mac", nest.active_points, listed)
     kind = "float" if bits in floating else "int"
     energy = mac_energy(kind, bits, chip.technology.node) if given is None else given
     return Action(name, "mac", nest.active_points, energy)

@@ -13,10 +13,12 @@ from typing import Any, Protocol, runtime_checkable
 
 from hwsim.access import Traffic
 from hwsim.chip import UnitSpec
+from hwsim.collectives import COLLECTIVES
 from hwsim.nest import Nest
 from hwsim.operand import Operand
 from hwsim.schedule import Level
 from workloads.graph import Op, Role, Tensor
+from workloads.offload import FETCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,10 @@ class Factor:
 
     name: str
     value: float
+
+
+BETWEEN_MEMORIES = frozenset({*COLLECTIVES, FETCH})
+"""Kinds of operator that only links and storages run."""
 
 
 class Unit(Protocol):

@@ -12,11 +12,10 @@ import math
 from collections.abc import Mapping
 
 from hwsim.chip import Chip
-from hwsim.collectives import COLLECTIVES
 from hwsim.units._gpu_kernels import Device, is_product, kernel_of
 from hwsim.units._gpu_spec import GpuSpec, Machine, contraction_rate, machine_of
 from hwsim.units._gpu_stream import arithmetic_seconds
-from hwsim.units.base import Kernel
+from hwsim.units.base import BETWEEN_MEMORIES, Kernel
 from hwsim.units.registry import unit_kind
 from workloads.graph import Op, Tensor, operations, points
 
@@ -49,8 +48,8 @@ class Gpu:
 
     def refuses(self, op: Op, tensors: Mapping[str, Tensor]) -> str | None:
         """Why the unit can't run an operator, or None: operands too wide, or a composite that was never expanded."""
-        if op.kind in COLLECTIVES:
-            return f"{self._name} is no interconnect"
+        if op.kind in BETWEEN_MEMORIES:
+            return f"{self._name} is neither interconnect nor storage"
         known = {**tensors, **{tensor.name: tensor for tensor in op.internal}}
         for part in op.parts or (op,):
             if not is_product(part):

@@ -25,7 +25,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from hwsim.chip import Chip, Count, Part, UnitSpec
-from hwsim.collectives import COLLECTIVES, Collective, Exchange, Topology, exchange
+from hwsim.collectives import Collective, Exchange, Topology, exchange
 from hwsim.nest import is_contraction
 from hwsim.quantity import BytesPerSecond, Seconds, SquareMetres, Watts, show
 from hwsim.units._embedding import Embedding, variant
@@ -40,7 +40,7 @@ from hwsim.units._hardwired_work import (
     tokens_of,
     weight_matrices,
 )
-from hwsim.units.base import Action, Block, Kernel
+from hwsim.units.base import BETWEEN_MEMORIES, Action, Block, Kernel
 from hwsim.units.registry import unit_kind
 from workloads.graph import Op, Role, Tensor, elements, number
 from workloads.partition import ATTENTION_KINDS
@@ -204,8 +204,8 @@ class Hardwired:
 
     def refuses(self, op: Op, tensors: Mapping[str, Tensor]) -> str | None:
         """Weights that are wider than the metal holds."""
-        if op.kind in COLLECTIVES:
-            return f"{self.name} is no interconnect"
+        if op.kind in BETWEEN_MEMORIES:
+            return f"{self.name} is neither interconnect nor storage"
         for access in op.reads:
             tensor = tensors.get(access.tensor)
             wide = tensor is not None and tensor.role is Role.WEIGHT and len(tensor.shape) > 1

@@ -24,7 +24,16 @@ from hwsim.operand import OPERANDS, Operand
 from hwsim.pipeline import make_port, unit_ticks
 from hwsim.quantity import JoulesPerBit, JoulesPerOp
 from hwsim.schedule import Level
-from hwsim.units._mac import Rates, element_width, mac_action, nest_rate, operand_bits, rate_at, refuse_contraction
+from hwsim.units._mac import (
+    Energies,
+    Rates,
+    element_width,
+    mac_action,
+    nest_rate,
+    operand_bits,
+    rate_at,
+    refuse_contraction,
+)
 from hwsim.units._spatial_options import (
     Capacity,
     affordable,
@@ -79,6 +88,7 @@ class SpatialArraySpec(UnitSpec):
         rates: operand bits -> multiply-accumulates per lane and cycle.
         floating: operand widths computed in floating point (for the derived energy); the others are integers.
         mac_energy: per multiply-accumulate; absent means derived from the node.
+        mac_energies: the same by bits of the narrower operand, up to the widest one listed.
         networks: limits of delivery to the lanes.
         network_energy: per bit that arrives at a lane; absent means it is part of the memories' energy.
         streamed: operands that pass through queues, so that their delivery overlaps with computation although their
@@ -96,6 +106,7 @@ class SpatialArraySpec(UnitSpec):
     rates: Rates
     floating: tuple[int, ...] = ()
     mac_energy: JoulesPerOp | None = None
+    mac_energies: Energies = Field(default_factory=dict)
     networks: Networks = Networks()
     network_energy: JoulesPerBit | None = None
     streamed: tuple[Operand, ...] = ()
@@ -330,7 +341,7 @@ class SpatialArray:
 
     def actions(self, nest: Nest, levels: Sequence[Level]) -> tuple[Action, ...]:
         """Multiply-accumulates, and bits arriving at lanes, for which only a chip file can give the energy."""
-        mac = mac_action(self.name, self._chip, nest, self.spec.floating, self.spec.mac_energy)
+        mac = mac_action(self.name, self._chip, nest, self.spec.floating, self.spec.mac_energy, self.spec.mac_energies)
         if self.spec.zero_gating:
             mac = replace(mac, count=mac.count * (1 - nest.operand("input").zeros))
         bits = sum(

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from pydantic import Field
 
 from hwsim.access import COMPUTE, Traffic, access_counts, tile_lengths
 from hwsim.chip import Chip, Count, UnitSpec
@@ -26,7 +27,16 @@ from hwsim.operand import OPERANDS, Operand
 from hwsim.quantity import JoulesPerOp
 from hwsim.schedule import Level
 from hwsim.technology import register_area_per_bit, register_energy_per_bit
-from hwsim.units._mac import Rates, element_width, mac_action, nest_rate, operand_bits, rate_at, refuse_contraction
+from hwsim.units._mac import (
+    Energies,
+    Rates,
+    element_width,
+    mac_action,
+    nest_rate,
+    operand_bits,
+    rate_at,
+    refuse_contraction,
+)
 from hwsim.units._systolic_total import total_cycles
 from hwsim.units.base import Action, Block, Factor, Folds
 from hwsim.units.registry import unit_kind
@@ -45,6 +55,7 @@ class SystolicArraySpec(UnitSpec):
             below 1 the stream slows down by as much.
         floating: operand widths computed in floating point (for the derived energy); the others are integers.
         mac_energy: per multiply-accumulate; absent means derived from the node.
+        mac_energies: the same by bits of the narrower operand, up to the widest one listed.
         hide_fill: the skew of consecutive folds overlaps, so that only the first fold of a tile pays it.
         weight_double_buffer: the stationary operand of the next fold is loaded behind the current fold (ws, is).
     """
@@ -56,6 +67,7 @@ class SystolicArraySpec(UnitSpec):
     rates: Rates
     floating: tuple[int, ...] = ()
     mac_energy: JoulesPerOp | None = None
+    mac_energies: Energies = Field(default_factory=dict)
     hide_fill: bool = False
     weight_double_buffer: bool = False
 
@@ -289,7 +301,7 @@ class SystolicArray:
         bits = nest.active_points * sum(widths[role] for role in moving)
         per_bit = register_energy_per_bit(self._chip.technology.node)
         return (
-            mac_action(self.name, self._chip, nest, self.spec.floating, self.spec.mac_energy),
+            mac_action(self.name, self._chip, nest, self.spec.floating, self.spec.mac_energy, self.spec.mac_energies),
             Action(self.name, "pipeline register bit", bits, per_bit),
         )
 

@@ -8,10 +8,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, Field
 
 from hwsim.chip import Chip, Count, UnitSpec
-from hwsim.collectives import COLLECTIVES
 from hwsim.quantity import JoulesPerOp
 from hwsim.technology import mac_area, vector_operation_energy
-from hwsim.units.base import Action, Block
+from hwsim.units.base import BETWEEN_MEMORIES, Action, Block
 from hwsim.units.registry import unit_kind
 from workloads.graph import Op, Tensor, points
 
@@ -67,8 +66,8 @@ class VectorUnit:
 
     def refuses(self, op: Op, tensors: Mapping[str, Tensor]) -> str | None:
         """Composites, whose parts are run instead, and arithmetic it has no cycles for."""
-        if op.kind in COLLECTIVES:
-            return f"{self.name} is no interconnect"
+        if op.kind in BETWEEN_MEMORIES:
+            return f"{self.name} is neither interconnect nor storage"
         if op.parts:
             return f"{self.name} runs the parts of {op.kind}, not the whole"
         unknown = sorted({name for name, _ in op.arithmetic} - set(self._cycles))

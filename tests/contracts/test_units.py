@@ -19,6 +19,7 @@ from hwsim.units.registry import build_unit, kinds
 from tests.unit.hwsim.nests import chip_with, conv_nest, eyeriss_like, matmul_nest
 from workloads.graph import Op, OperatorGraph, Role, Segment, elements, operations, points
 from workloads.inline import parse_inline
+from workloads.offload import only_fetches
 from workloads.shard import exchange_op
 
 SYSTOLIC = {"kind": "systolic_array", "rows": 8, "columns": 16, "rates": {8: 2, 16: 1, 32: 0.25}}
@@ -44,6 +45,7 @@ EXAMPLES: dict[str, Chip] = {
     "dram_mac alternating": load_chip("hbm3_logic_pim"),
     "memory_controller": load_chip("hw_configs/spaces/dram_controller_base.yaml"),
     "interconnect": load_chip("a100_80gb_sxm"),
+    "storage": load_chip("m1_max_flash"),
     "hardwired": load_chip("hnlpu", ["units.grid.weight_bits=16"]),
     "fpga_engines": load_chip("edge_moe_zcu102"),
     "flightllm": load_chip("flightllm_u280", ["units.core.weight_bits=16", "units.core.activation_bits=16"]),
@@ -89,9 +91,9 @@ OPS: dict[str, OperatorGraph] = {
         "attention:batch=1,heads=4,queries=16,keys=16,head_dim=8",
         "accesses:lines=1000,random=20,writes=30",
     )
-} | {"all_reduce": joined_halves()}
+} | {"all_reduce": joined_halves(), "fetch": only_fetches(parse_inline("matmul:m=1,n=64,k=96"))}
 
-SPECIALTIES = {"all_reduce": "interconnect", "accesses": "memory_controller"}
+SPECIALTIES = {"all_reduce": "interconnect", "accesses": "memory_controller", "fetch": "storage"}
 """Operators that one kind of unit runs and that runs nothing else."""
 
 

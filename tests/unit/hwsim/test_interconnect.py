@@ -60,7 +60,7 @@ def test_the_report_says_that_it_is_of_one_device() -> None:
 
 
 def test_a_chip_without_links_and_too_many_devices_are_refused() -> None:
-    with pytest.raises(CannotMapError, match="gpu is no interconnect"):
+    with pytest.raises(CannotMapError, match="gpu is neither interconnect nor storage"):
         decode("a100_80gb_pcie", Parallel(tensor=2))
     with pytest.raises(CannotMapError, match="joins at most 4 devices, not 8"):
         chip = load_chip("a100_80gb_sxm", ["units.nvlink.most=4"])
