@@ -10,23 +10,23 @@ buffer if they fit and are spilled if not. Between operators the engines are swi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from hwsim.chip import Chip, Count, UnitSpec
-from hwsim.fpga.boards import board_named
-from hwsim.fpga.resources import Resources, dot_engine, over_budget
+from hwsim.chip import Chip, Count, Memory, UnitSpec
+from hwsim.fpga.boards import board_named, check_board
+from hwsim.fpga.design import Design, design_of, expected_clock
+from hwsim.fpga.resources import Resources, dot_engine
 from hwsim.nest import gemm_of, is_contraction, nest_of, product
 from hwsim.part import Fraction, Part
 from hwsim.quantity import Seconds, Watts
 from hwsim.units.base import Action, Kernel
 from hwsim.units.registry import unit_kind
 from hwsim.work import touched_bytes
-from workloads.errors import UserError
 from workloads.graph import Op, Role, Tensor, number, operations, points, size_bytes
 
 _STREAMED = (Role.WEIGHT, Role.STATE, Role.INPUT, Role.OUTPUT)
@@ -62,8 +62,11 @@ class EnginesSpec(UnitSpec):
         by_expert: whether tokens are sorted by expert, so that each busy expert's weights are read once; otherwise they
             are read for every token.
         buffer_share: fraction of the buffer that one intermediate tensor may take before it is spilled.
+        dies: that the design spans; absent means all of its board.
+        clock_is: whether ``clock`` is what the design achieved, or what the tools are asked for (the unit then runs at
+            what ``hwsim.fpga.clock`` expects).
         power: of the board while it works, its memory included.
-        other: resources of everything beside the multipliers.
+        other: resources of everything beside the engines, their interfaces and the buffer.
     """
 
     kind: Literal["fpga_engines"]  # pyright: ignore[reportIncompatibleVariableOverride]  (frozen, never assigned)
@@ -81,29 +84,31 @@ class EnginesSpec(UnitSpec):
     sparse: tuple[Kept, ...] = ()
     by_expert: bool = True
     buffer_share: Fraction = 0.5
+    dies: Count | None = None
+    clock_is: Literal["achieved", "requested"] = "achieved"
     power: Watts
     other: Resources = Resources()
 
     @model_validator(mode="after")
-    def _fits_the_board(self) -> EnginesSpec:
-        try:
-            board = board_named(self.board)
-        except UserError as error:
-            raise ValueError(f"board: {error}") from None
-        problems = over_budget(self.resources, board.resources)
-        if problems:
-            raise ValueError("\n".join(problems))
+    def _board_exists(self) -> EnginesSpec:
+        check_board(self.board, self.dies)
         return self
+
+    def misfits(self, memories: Mapping[str, Memory]) -> tuple[str, ...]:
+        """Resources that the board has too little of."""
+        return self.design(memories).problems
+
+    def design(self, memories: Mapping[str, Memory]) -> Design:
+        """What engines, interfaces and buffer take."""
+        board = board_named(self.board)
+        buffers = tuple(memories[name].size for name in self.path[1:])
+        engines = dot_engine(self.macs, self.macs_per_dsp)
+        return design_of(board, engines, buffers, self.dies or board.dies, self.other)
 
     @property
     def macs(self) -> int:
         """Products per cycle of all engines."""
         return self.engines * self.m * self.n * self.k
-
-    @property
-    def resources(self) -> Resources:
-        """What the design takes."""
-        return dot_engine(self.macs, self.macs_per_dsp) + self.other
 
     def kept(self, name: str) -> float:
         """Fraction of an operator's weights and products that is left."""
@@ -126,7 +131,9 @@ class FpgaEngines:
     def __init__(self, name: str, spec: EnginesSpec, chip: Chip) -> None:
         self.name = name
         self.spec = spec
-        self._hertz = chip.clocks[spec.clock]
+        self._asked = chip.clocks[spec.clock]
+        achieved = spec.clock_is == "achieved"
+        self._hertz = self._asked if achieved else expected_clock(spec.design(chip.memories), self._asked)
         outer, *inner = spec.path
         memory = chip.memories[outer]
         self._rate = (memory.bandwidth or math.inf) * memory.efficiency
@@ -170,6 +177,13 @@ class FpgaEngines:
             memory_seconds=moved,
             note=f"{self.spec.engines} engines{spilled}",
         )
+
+    def cautions(self, work: Sequence[tuple[Op, Mapping[str, Tensor], int]], seconds: float) -> tuple[str, ...]:
+        """That the clock is an expectation, where it is."""
+        if self.spec.clock_is == "achieved":
+            return ()
+        reached, asked = self._hertz / 1e6, self._asked / 1e6
+        return (f"{self.name}: expected to reach {reached:.0f} of {asked:.0f} MHz; cycles are counted at {asked:.0f}",)
 
     def _cycles(self, op: Op, tensors: Mapping[str, Tensor]) -> float:
         """Cycles of an operator that is not a composite."""
