@@ -225,6 +225,10 @@ class UnitSpec(Part):
     path: Annotated[tuple[str, ...], Field(min_length=1)]
     accumulator_bits: Count = 32
 
+    def misfits(self, memories: Mapping[str, Memory]) -> tuple[str, ...]:
+        """Why the unit cannot be built with the memories of its path, one line each; nothing where that is unknown."""
+        return ()
+
 
 def _read_unit(value: Any) -> UnitSpec:
     from hwsim.units.registry import read_unit_spec
@@ -277,6 +281,10 @@ class Chip(Part):
             ),
             *(f"{part}: a chip needs at least one" for part in ("units", "memories") if not getattr(self, part)),
         ]
+        if not problems:
+            problems += [
+                f"units.{name}: {line}" for name, unit in self.units.items() for line in unit.misfits(self.memories)
+            ]
         if problems:
             raise ValueError("\n".join(problems))
         return self

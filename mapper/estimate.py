@@ -17,6 +17,7 @@ from hwsim.report import Report
 from hwsim.simulation import simulate
 from mapper.base import Objective
 from mapper.choices import FAST, MappingChoices
+from mapper.fpga.groups import grouped
 from mapper.generate import add_up, step_weights
 from mapper.graph import Search, map_with, mapped_form
 from workloads.graph import OperatorGraph, Tensor, elements
@@ -47,7 +48,7 @@ class Estimator:
 
     def report(self, graph: OperatorGraph) -> Report:
         """Map and simulate a bound graph; raises what ``map_graph`` and ``simulate`` raise."""
-        graph = mapped_form(self.search, graph)
+        graph = grouped(mapped_form(self.search, graph), self.search.machine)
         return simulate(graph, map_with(self.search, graph), self.chip, self.search.machine)
 
 
@@ -157,7 +158,8 @@ def bound_graph(
     user's.
     """
     graph = mapped_form(estimator.search, bind_model(model, phase, choices))
-    return (graph, ()) if choices.bits is not None else native_precision(estimator, graph)
+    graph, warnings = (graph, ()) if choices.bits is not None else native_precision(estimator, graph)
+    return grouped(graph, estimator.search.machine), warnings
 
 
 def native_precision(estimator: Estimator, graph: OperatorGraph) -> tuple[OperatorGraph, tuple[str, ...]]:

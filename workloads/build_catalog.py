@@ -25,7 +25,7 @@ from workloads.huggingface import trace_config
 from workloads.phases import DEFAULT_CONTEXT, bind_phase
 from workloads.trace import trace
 
-GROUPS = ("vision", "nas", "video", "encoders", "language", "experts", "recurrent")
+GROUPS = ("vision", "nas", "video", "encoders", "language", "experts", "recurrent", "kernels")
 KEYS = frozenset({"title", "source", "config", "build", "arguments", "facts", "phases"})
 
 

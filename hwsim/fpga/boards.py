@@ -33,6 +33,7 @@ class Board(Part):
         device: the FPGA on it.
         dies: pieces of silicon (super logic regions) that it consists of.
         resources: of the device, everything the vendor's shell takes included.
+        shell: what the vendor's shell takes of them, absent where there is none or it is unknown.
         memory: its main memory.
         power: what the board may draw, absent where unknown.
         price: as listed by the vendor, absent where unknown.
@@ -42,6 +43,7 @@ class Board(Part):
     device: str
     dies: Count
     resources: Resources
+    shell: Resources | None = None
     memory: BoardMemory
     power: Watts | None = None
     price: Dollars | None = None
@@ -64,3 +66,17 @@ def board_named(name: str) -> Board:
     if name not in boards():
         raise UserError(f"no board is named {name!r}{did_you_mean(name, boards())}; boards: {', '.join(boards())}")
     return boards()[name]
+
+
+def check_board(name: str, dies: int | None) -> None:
+    """Refuse a board that does not exist, or fewer dies on it than a design spans.
+
+    Raises:
+        ValueError: what is wrong, behind the key.
+    """
+    try:
+        board = board_named(name)
+    except UserError as error:
+        raise ValueError(f"board: {error}") from None
+    if dies is not None and dies > board.dies:
+        raise ValueError(f"dies: {dies} asked, the {name} has {board.dies}")

@@ -1,8 +1,7 @@
-"""The multi-task kernels of InTAR's benchmark as stages, in the styles they were built in.
+"""The multi-task kernels of InTAR's benchmark as stages, in the three styles, and what was measured of them.
 
-A stage is written as the loops of its high-level synthesis: an inner loop of ``trips`` iterations takes
-``trips x initiation interval + DEPTH`` cycles, because the pipeline drains before the loop around it goes on. Sizes,
-lanes (products per cycle) and what is read before what are those of the published kernels (OswaldHe/InTAR, benchmark/).
+A stage is written as the loops of its high-level synthesis (``hwsim.fpga.loops``). Sizes, lanes (products per cycle)
+and what is read before what are those of the published kernels (OswaldHe/InTAR, benchmark/).
 """
 
 from __future__ import annotations
@@ -12,17 +11,29 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
+from hwsim.fpga.attention_designs import (
+    attention_dataflow,
+    attention_reconfigurable,
+    attention_sequential,
+    gating_dataflow,
+    gating_sequential,
+)
 from hwsim.fpga.dataflow import Fifo, Group, Phase, Stage
+from hwsim.fpga.image_designs import (
+    autoencoder_dataflow,
+    autoencoder_reconfigurable,
+    autoencoder_sequential,
+    cnn_dataflow,
+    cnn_reconfigurable,
+    cnn_sequential,
+)
+from hwsim.fpga.loops import inner_loop
 
 Style: TypeAlias = Literal["sequential", "dataflow", "reconfigurable"]
 Gives: TypeAlias = tuple[tuple[str, int], ...]
 
-DEPTH = 6
-"""Cycles to drain a pipelined multiply-accumulate loop: read, three in the DSP slice, add, write (assumed)."""
+STYLES: tuple[Style, ...] = ("sequential", "dataflow", "reconfigurable")
 LANES = 16
-WINDOW_INTERVAL = 28
-"""Cycles between two windows where the rows of a line buffer share their memory ports: one constant fitted to the two
-measured designs without partitioned line buffers, which give 28.3 (sequential) and 28.4 (dataflow)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +43,6 @@ class Measured:
     cycles: int
     milliseconds: float
     dsp: int
-
-
-def inner_loop(trips: int, interval: int = 1) -> int:
-    """Cycles of one pass of a pipelined loop."""
-    return trips * interval + DEPTH
 
 
 MLP = (256, 1024, 2048, 256)
@@ -81,109 +87,41 @@ def mlp_reconfigurable() -> tuple[Group, ...]:
     return Group(split), Group((producer, consumer), (Fifo("hidden 2", 2),))
 
 
-IMAGE = 224
-ROWS = (IMAGE, 2 * IMAGE, 4 * IMAGE, 2 * IMAGE)
-"""Rows and columns that each of the four convolutions computes."""
-
-
-def cnn_sequential() -> tuple[Group, ...]:
-    """Four 3x3 convolutions on one engine: ``LANES`` pixels per ``WINDOW_INTERVAL``, after each row's load."""
-    return tuple(
-        Group((Stage(f"conv {layer + 1}", (Phase(size, size // LANES * (1 + WINDOW_INTERVAL)),)),))
-        for layer, size in enumerate(ROWS)
-    )
-
-
-def _conv(name: str, rows: int, per_row: int, source: str, target: str, rates: tuple[int, int]) -> Stage:
-    """A convolution row by row: the first rows fill its line buffer, then each firing computes and hands on."""
-    takes: Gives = ((source, rates[0]),) if source else ()
-    gives: Gives = ((target, rates[1]),) if target else ()
-    fill = (Phase(1, per_row, takes),) if source else ()
-    steady = rows - 1 if source else rows
-    tail = (Phase(1, per_row, (), gives),) if source else ()
-    return Stage(name, (*fill, Phase(steady, per_row, takes, gives), *tail))
-
-
-def cnn_dataflow() -> tuple[Group, ...]:
-    """A stage per convolution; the third, four times the pixels of its input, decides: two rows per interval."""
-    one = [size // LANES for size in ROWS]
-    stages = (
-        _conv("conv 1", ROWS[0], one[0] * 2, "", "up 1", (0, 1)),
-        _conv("conv 2", ROWS[0], one[1] // 2 + 2 * one[1], "up 1", "up 2", (1, 2)),
-        _conv("conv 3", ROWS[1], one[2] // 2 + WINDOW_INTERVAL * one[2], "up 2", "down 3", (1, 2)),
-        _conv("conv 4", ROWS[0], 2 * one[3] + WINDOW_INTERVAL * one[3], "down 3", "", (4, 0)),
-    )
-    fifos = (Fifo("up 1", 2), Fifo("up 2", 4), Fifo("down 3", 8))
-    return (Group(stages, fifos),)
-
-
-def cnn_reconfigurable() -> tuple[Group, ...]:
-    """Three convolutions as a pipeline with partitioned line buffers, then the fourth split over three engines."""
-    one = [size // LANES for size in ROWS]
-    stages = (
-        _conv("conv 1", ROWS[0], one[0] * 2, "", "up 1", (0, 1)),
-        _conv("conv 2", ROWS[0], one[1] // 2 + 2 * one[1], "up 1", "up 2", (1, 2)),
-        _conv("conv 3", ROWS[1], one[2] // 2 + 2 * 2 * one[2], "up 2", "", (1, 0)),
-    )
-    share = -(-ROWS[3] // 3)
-    last = tuple(Stage(f"conv 4, part {part}", (Phase(share, 2 * one[3]),)) for part in (1, 2, 3))
-    return Group(stages, (Fifo("up 1", 2), Fifo("up 2", 4))), Group(last)
-
-
-GATING = (32, 4096, 11008)
-GATING_LANES = 32
-
-
-def gating_dataflow() -> tuple[Group, ...]:
-    """Up and gate side by side, column by column of the weights; down beside them by outer products."""
-    batch, inputs, hidden = GATING
-    row = inputs // GATING_LANES
-    column = row + batch * inner_loop(row)
-    stages = (
-        Stage("up", (Phase(hidden, column, (), (("up", 1),)),)),
-        Stage("gate", (Phase(hidden, column, (), (("gate", 1),)),)),
-        Stage("multiply", (Phase(hidden, batch, (("up", 1), ("gate", 1)), (("product", 1),)),)),
-        Stage("down", (Phase(hidden, column, (("product", 1),)),)),
-    )
-    return (Group(stages, tuple(Fifo(name, 2) for name in ("up", "gate", "product"))),)
-
-
-ATTENTION = (256, 1024)
-
-
-def attention_reconfigurable() -> tuple[Group, ...]:
-    """Q, then K with the scores, then V with the softmax, then scores times values, on two engines."""
-    length, width = ATTENTION
-    blocks = width // LANES
-    block = width + length * inner_loop(width)
-    half = tuple(Stage(f"half {part}", (Phase(blocks // 2, block),)) for part in (1, 2))
-    keys = Stage("keys", (Phase(blocks, block, (), (("keys", 1),)),))
-    score = inner_loop(blocks) + inner_loop(LANES - 1)
-    scores = Stage("scores", (Phase(blocks, 1, (("keys", 1),)), Phase(length, blocks + length * score)))
-    values = tuple(Stage(f"V {part}", (Phase(blocks // 2, block),)) for part in (1, 2))
-    weighted = tuple(Stage(f"AV {part}", (Phase(length * blocks // 2, inner_loop(length)),)) for part in (1, 2))
-    return Group(half), Group((keys, scores), (Fifo("keys", 2),)), Group(values), Group(weighted)
-
-
 DESIGNS: Mapping[tuple[str, Style], Callable[[], tuple[Group, ...]]] = {
+    ("self-attention", "sequential"): attention_sequential,
+    ("self-attention", "dataflow"): attention_dataflow,
+    ("self-attention", "reconfigurable"): attention_reconfigurable,
     ("mlp", "sequential"): mlp_sequential,
     ("mlp", "dataflow"): mlp_dataflow,
     ("mlp", "reconfigurable"): mlp_reconfigurable,
     ("cnn-4l", "sequential"): cnn_sequential,
     ("cnn-4l", "dataflow"): cnn_dataflow,
     ("cnn-4l", "reconfigurable"): cnn_reconfigurable,
+    ("vae", "sequential"): autoencoder_sequential,
+    ("vae", "dataflow"): autoencoder_dataflow,
+    ("vae", "reconfigurable"): autoencoder_reconfigurable,
+    ("gating-net", "sequential"): gating_sequential,
     ("gating-net", "dataflow"): gating_dataflow,
-    ("self-attention", "reconfigurable"): attention_reconfigurable,
+    ("gating-net", "reconfigurable"): gating_dataflow,
 }
+"""The gating network is printed with the same cycles in both last styles: at so few slices its InTAR design is the
+dataflow one (every task has an engine of its own all the time)."""
 
 MEASURED: Mapping[tuple[str, Style], Measured] = {
+    ("self-attention", "sequential"): Measured(348574419, 1267.0, 52),
+    ("self-attention", "dataflow"): Measured(73143507, 252.0, 51),
+    ("self-attention", "reconfigurable"): Measured(40520051, 139.0, 43),
     ("mlp", "sequential"): Measured(1374935, 4.77, 36),
     ("mlp", "dataflow"): Measured(181996, 0.742, 36),
     ("mlp", "reconfigurable"): Measured(140957, 0.582, 32),
     ("cnn-4l", "sequential"): Measured(2215282, 7.63, 580),
     ("cnn-4l", "dataflow"): Measured(713144, 2.53, 583),
     ("cnn-4l", "reconfigurable"): Measured(118729, 0.546, 439),
+    ("vae", "sequential"): Measured(306935, 1.6, 190),
+    ("vae", "dataflow"): Measured(28383, 0.232, 183),
+    ("vae", "reconfigurable"): Measured(10295, 0.145, 239),
+    ("gating-net", "sequential"): Measured(117702892, 446.0, 104),
     ("gating-net", "dataflow"): Measured(48668637, 211.0, 109),
-    ("self-attention", "reconfigurable"): Measured(40520051, 139.0, 43),
+    ("gating-net", "reconfigurable"): Measured(48668637, 211.0, 109),
 }
 """benchmark/README.md of the InTAR repository."""

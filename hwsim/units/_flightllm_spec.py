@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from hwsim.chip import Chip, Count, Fraction, UnitSpec
-from hwsim.fpga.boards import board_named
-from hwsim.fpga.resources import Resources, dot_engine, over_budget
+from hwsim.chip import Chip, Count, Fraction, Memory, UnitSpec
+from hwsim.fpga.boards import board_named, check_board
+from hwsim.fpga.design import Design, design_of, expected_clock
+from hwsim.fpga.resources import Resources, dot_engine
 from hwsim.part import Part
 from hwsim.quantity import Bytes, Watts
-from workloads.errors import UserError
 
 
 class Dot(Part):
@@ -91,8 +92,10 @@ class FlightSpec(UnitSpec):
         reread_cache: whether appending to the cache reads it once more.
         whole_inputs: whether the last matrix of a prefill computes all rows of its input instead of the one needed.
         on_chip_decode: whether the activations of a decode step stay on chip between operators.
+        clock_is: whether ``clock`` is what the design achieved, or what the tools are asked for (the unit then runs at
+            what ``hwsim.fpga.clock`` expects).
         power: of the board while it works.
-        other: resources of everything beside the multipliers of all dies.
+        other: resources of everything beside engines, interfaces and buffers of all dies.
     """
 
     kind: Literal["flightllm"]  # pyright: ignore[reportIncompatibleVariableOverride]  (frozen, never assigned)
@@ -115,27 +118,25 @@ class FlightSpec(UnitSpec):
     reread_cache: bool = False
     whole_inputs: bool = False
     on_chip_decode: bool = True
+    clock_is: Literal["achieved", "requested"] = "achieved"
     power: Watts
     other: Resources = Resources()
 
     @model_validator(mode="after")
-    def _fits_the_board(self) -> FlightSpec:
-        try:
-            board = board_named(self.board)
-        except UserError as error:
-            raise ValueError(f"board: {error}") from None
-        problems = over_budget(self.resources, board.resources)
-        if self.dies > board.dies:
-            problems = (*problems, f"dies: {self.dies} asked, the {self.board} has {board.dies}")
-        if problems:
-            raise ValueError("\n".join(problems))
+    def _board_exists(self) -> FlightSpec:
+        check_board(self.board, self.dies)
         return self
 
-    @property
-    def resources(self) -> Resources:
-        """What all dies need: the multipliers of the larger form of the engine and everything else."""
+    def misfits(self, memories: Mapping[str, Memory]) -> tuple[str, ...]:
+        """Resources that the board has too little of."""
+        return self.design(memories).problems
+
+    def design(self, memories: Mapping[str, Memory]) -> Design:
+        """What all dies take: the multipliers of the larger form of the engine, interfaces and buffers."""
         macs = max(self.matrix.macs, self.vector.macs) * self.dies
-        return dot_engine(macs, self.macs_per_dsp) + self.other
+        one = (self.buffers.vector.size, self.buffers.matrix.size, self.buffers.rows)
+        engines = dot_engine(macs, self.macs_per_dsp)
+        return design_of(board_named(self.board), engines, one * self.dies, self.dies, self.other)
 
     def kept(self, name: str) -> float:
         """Fraction of an operator's weights and products that is left."""
@@ -159,6 +160,12 @@ class Rates:
     cross: float
 
 
+def clock_of(spec: FlightSpec, chip: Chip) -> float:
+    """Frequency in hertz that the design reaches."""
+    stated = chip.clocks[spec.clock]
+    return stated if spec.clock_is == "achieved" else expected_clock(spec.design(chip.memories), stated)
+
+
 def rates_of(spec: FlightSpec, chip: Chip) -> Rates:
     """Rates of a design; a channel has an equal share of the memory's bandwidth.
 
@@ -169,7 +176,7 @@ def rates_of(spec: FlightSpec, chip: Chip) -> Rates:
     if bandwidth is None:
         raise ValueError(f"memories.{spec.path[0]}.bandwidth: a channel's share of it is needed")
     dies = spec.dies * spec.die_efficiency
-    hertz, channel = chip.clocks[spec.clock] * dies, bandwidth / spec.channels.count * dies
+    hertz, channel = clock_of(spec, chip) * dies, bandwidth / spec.channels.count * dies
     return Rates(
         matrix=spec.matrix.macs * hertz,
         vector=spec.vector.macs * hertz,

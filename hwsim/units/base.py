@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from hwsim.access import Traffic
 from hwsim.chip import UnitSpec
@@ -272,6 +272,16 @@ class Cautious(Protocol):
             work: operators that ran on it with their tensors, and how often.
             seconds: the whole time.
         """
+        ...
+
+
+@runtime_checkable
+class Grouping(Protocol):
+    """A kernel unit that can run consecutive operators side by side, given as one operator (FPGA engines); optional."""
+
+    @property
+    def groups(self) -> Literal["never", "fewest", "fastest"]:
+        """Which groups a mapper should form."""
         ...
 
 

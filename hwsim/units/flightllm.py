@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from hwsim.chip import Chip
 from hwsim.fpga.instructions import Played, Stream, play_stream
 from hwsim.nest import gemm_of, is_contraction, nest_of, product
-from hwsim.units._flightllm_spec import FlightSpec, rates_of
+from hwsim.units._flightllm_spec import FlightSpec, clock_of, rates_of
 from hwsim.units._flightllm_stream import (
     NORM_PASSES,
     Design,
@@ -44,7 +44,7 @@ class FlightLlm:
         self.name = name
         self.spec = spec
         self._design = Design(spec, rates_of(spec, chip))
-        self._peak = chip.clocks[spec.clock] * spec.dies
+        self._peak = clock_of(spec, chip) * spec.dies
         self._played: dict[object, tuple[Played, float, float]] = {}
 
     @property

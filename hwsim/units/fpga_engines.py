@@ -10,25 +10,31 @@ buffer if they fit and are spilled if not. Between operators the engines are swi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from hwsim.chip import Chip, Count, UnitSpec
-from hwsim.fpga.boards import board_named
-from hwsim.fpga.resources import Resources, dot_engine, over_budget
+from hwsim.chip import Chip, Count, Memory, UnitSpec
+from hwsim.fpga.boards import board_named, check_board
+from hwsim.fpga.design import Design, design_of, expected_clock
+from hwsim.fpga.resources import Resources, dot_engine
 from hwsim.nest import gemm_of, is_contraction, nest_of, product
 from hwsim.part import Fraction, Part
 from hwsim.quantity import Seconds, Watts
+from hwsim.units._fpga_pipeline import PIPELINE, Task, play_tasks, sources_of
 from hwsim.units.base import Action, Kernel
 from hwsim.units.registry import unit_kind
 from hwsim.work import touched_bytes
-from workloads.errors import UserError
 from workloads.graph import Op, Role, Tensor, number, operations, points, size_bytes
 
+_GROUPS: Mapping[str, Literal["never", "fewest", "fastest"]] = {
+    "sequential": "never",
+    "dataflow": "fewest",
+    "reconfigurable": "fastest",
+}
 _STREAMED = (Role.WEIGHT, Role.STATE, Role.INPUT, Role.OUTPUT)
 
 
@@ -62,8 +68,13 @@ class EnginesSpec(UnitSpec):
         by_expert: whether tokens are sorted by expert, so that each busy expert's weights are read once; otherwise they
             are read for every token.
         buffer_share: fraction of the buffer that one intermediate tensor may take before it is spilled.
+        style: sequential takes one operator after the other; with the others the mapper joins operators into groups
+            that run side by side: dataflow as few groups as possible, reconfigurable those that take the least time.
+        dies: that the design spans; absent means all of its board.
+        clock_is: whether ``clock`` is what the design achieved, or what the tools are asked for (the unit then runs at
+            what ``hwsim.fpga.clock`` expects).
         power: of the board while it works, its memory included.
-        other: resources of everything beside the multipliers.
+        other: resources of everything beside the engines, their interfaces and the buffer.
     """
 
     kind: Literal["fpga_engines"]  # pyright: ignore[reportIncompatibleVariableOverride]  (frozen, never assigned)
@@ -81,29 +92,32 @@ class EnginesSpec(UnitSpec):
     sparse: tuple[Kept, ...] = ()
     by_expert: bool = True
     buffer_share: Fraction = 0.5
+    style: Literal["sequential", "dataflow", "reconfigurable"] = "sequential"
+    dies: Count | None = None
+    clock_is: Literal["achieved", "requested"] = "achieved"
     power: Watts
     other: Resources = Resources()
 
     @model_validator(mode="after")
-    def _fits_the_board(self) -> EnginesSpec:
-        try:
-            board = board_named(self.board)
-        except UserError as error:
-            raise ValueError(f"board: {error}") from None
-        problems = over_budget(self.resources, board.resources)
-        if problems:
-            raise ValueError("\n".join(problems))
+    def _board_exists(self) -> EnginesSpec:
+        check_board(self.board, self.dies)
         return self
+
+    def misfits(self, memories: Mapping[str, Memory]) -> tuple[str, ...]:
+        """Resources that the board has too little of."""
+        return self.design(memories).problems
+
+    def design(self, memories: Mapping[str, Memory]) -> Design:
+        """What engines, interfaces and buffer take."""
+        board = board_named(self.board)
+        buffers = tuple(memories[name].size for name in self.path[1:])
+        engines = dot_engine(self.macs, self.macs_per_dsp)
+        return design_of(board, engines, buffers, self.dies or board.dies, self.other)
 
     @property
     def macs(self) -> int:
         """Products per cycle of all engines."""
         return self.engines * self.m * self.n * self.k
-
-    @property
-    def resources(self) -> Resources:
-        """What the design takes."""
-        return dot_engine(self.macs, self.macs_per_dsp) + self.other
 
     def kept(self, name: str) -> float:
         """Fraction of an operator's weights and products that is left."""
@@ -126,7 +140,9 @@ class FpgaEngines:
     def __init__(self, name: str, spec: EnginesSpec, chip: Chip) -> None:
         self.name = name
         self.spec = spec
-        self._hertz = chip.clocks[spec.clock]
+        self._asked = chip.clocks[spec.clock]
+        achieved = spec.clock_is == "achieved"
+        self._hertz = self._asked if achieved else expected_clock(spec.design(chip.memories), self._asked)
         outer, *inner = spec.path
         memory = chip.memories[outer]
         self._rate = (memory.bandwidth or math.inf) * memory.efficiency
@@ -141,7 +157,39 @@ class FpgaEngines:
                 tensor = tensors.get(access.tensor)
                 if tensor is not None and tensor.bits > self.spec.widest:
                     return f"{self.name} multiplies {self.spec.widest} bits, {tensor.name} has {tensor.bits}"
+        return self._unpiped(op, tensors) if op.kind == PIPELINE else None
+
+    @property
+    def groups(self) -> Literal["never", "fewest", "fastest"]:
+        """Which groups of operators a mapper should form."""
+        return _GROUPS[self.spec.style]
+
+    def _unpiped(self, op: Op, tensors: Mapping[str, Tensor]) -> str | None:
+        """Why a group cannot run side by side."""
+        known = {**tensors, **{tensor.name: tensor for tensor in op.internal}}
+        products = sum(_is_product(part) for part in op.parts)
+        if not 1 <= products <= self.spec.engines:
+            return f"{self.name} has {self.spec.engines} engines, the group {products} products"
+        sources = sources_of(op.parts, known)
+        if isinstance(sources, str):
+            return sources
+        needed = play_tasks(self._tasks(op.parts, known, sources), self.spec.engines).fifo_bytes
+        if needed > self._room:
+            return f"{self.name}: FIFOs of {needed:,} bytes, there is room for {self._room:,.0f}"
         return None
+
+    def _tasks(
+        self, parts: Sequence[Op], tensors: Mapping[str, Tensor], sources: Sequence[tuple[tuple[int, int], ...]]
+    ) -> list[Task]:
+        """The operators of a group as stages."""
+        tasks: list[Task] = []
+        for part, taken in zip(parts, sources, strict=True):
+            if _is_product(part):
+                blocks, deep, rows = self._blocks(part, tensors)
+                tasks.append(Task(part.name, blocks, deep, rows, taken))
+            else:
+                tasks.append(Task(part.name, 0, math.ceil(self._cycles(part, tensors)), 1, taken))
+        return tasks
 
     def peak_operations(self, op: Op, tensors: Mapping[str, Tensor]) -> float:
         """Products per second of all engines, sparsity included; element-wise operations likewise."""
@@ -153,8 +201,8 @@ class FpgaEngines:
     def kernel(self, op: Op, tensors: Mapping[str, Tensor]) -> Kernel:
         """Time and traffic of one operator, and the board's power meanwhile."""
         known = {**tensors, **{tensor.name: tensor for tensor in op.internal}}
-        leaves = op.parts or (op,)
-        compute = sum(self._cycles(leaf, known) for leaf in leaves) / self._hertz
+        cycles, how = self._compute(op, known)
+        compute = cycles / self._hertz
         traffic = self._traffic(op, known)
         moved = (traffic.read + traffic.write) / self._rate
         seconds = max(compute, moved) if self.spec.overlapped else compute + moved
@@ -168,33 +216,55 @@ class FpgaEngines:
             actions=(Action("board", "second", whole, self.spec.power),) if whole else (),
             compute_seconds=compute,
             memory_seconds=moved,
-            note=f"{self.spec.engines} engines{spilled}",
+            note=f"{how}{spilled}",
         )
+
+    def _compute(self, op: Op, tensors: Mapping[str, Tensor]) -> tuple[float, str]:
+        """Cycles of an operator, a composite or a group, and on what."""
+        leaves = op.parts or (op,)
+        sources = sources_of(leaves, tensors) if op.kind == PIPELINE else ""
+        if isinstance(sources, str):
+            return sum(self._cycles(leaf, tensors) for leaf in leaves), f"{self.spec.engines} engines"
+        played = play_tasks(self._tasks(leaves, tensors, sources), self.spec.engines)
+        split = ", ".join(f"{name.rsplit('.', 1)[-1]} {count}" for name, count in played.engines)
+        return played.cycles, f"side by side, engines: {split}; FIFOs {played.fifo_bytes / 1024:,.0f} KiB"
+
+    def cautions(self, work: Sequence[tuple[Op, Mapping[str, Tensor], int]], seconds: float) -> tuple[str, ...]:
+        """That the clock is an expectation, where it is."""
+        if self.spec.clock_is == "achieved":
+            return ()
+        reached, asked = self._hertz / 1e6, self._asked / 1e6
+        return (f"{self.name}: expected to reach {reached:.0f} of {asked:.0f} MHz; cycles are counted at {asked:.0f}",)
 
     def _cycles(self, op: Op, tensors: Mapping[str, Tensor]) -> float:
         """Cycles of an operator that is not a composite."""
         spec = self.spec
         if not _is_product(op):
             return math.ceil(points(op) * max(1, sum(count for _, count in op.arithmetic)) / spec.lanes)
+        blocks, deep, _ = self._blocks(op, tensors)
+        return math.ceil(blocks / spec.engines) * deep
+
+    def _blocks(self, op: Op, tensors: Mapping[str, Tensor]) -> tuple[int, int, int]:
+        """Blocks of results of a product, masked ones left out, cycles of one on an engine, and blocks of rows."""
+        spec = self.spec
         nest = nest_of(op, tensors)
         gemm, full = gemm_of(nest), nest.full
         m, n, k, batch = (int(product(dims, full)) for dims in (gemm.m, gemm.n, gemm.k, gemm.batch))
         deep = math.ceil(k / spec.k * spec.kept(op.name)) + spec.drain
         rows, columns = math.ceil(m / spec.m), math.ceil(n / spec.n)
-        blocks = batch * rows * columns
-        cycles = math.ceil(blocks / spec.engines) * deep
-        return math.ceil(cycles * nest.density) if nest.density < 1 else cycles
+        return math.ceil(batch * rows * columns * min(1.0, nest.density)), deep, rows
 
     def _traffic(self, op: Op, tensors: Mapping[str, Tensor]) -> Traffic:
         """Bytes between the board's memory and the engines."""
         read = write = spilled = 0.0
+        inside = {tensor.name for tensor in op.internal} if op.kind == PIPELINE else set[str]()
         for leaf, name, moved, reads in _touched(op, tensors):
             tensor = tensors[name]
             share = self.spec.kept(leaf.name) if tensor.role is Role.WEIGHT else 1.0
             if tensor.role is Role.WEIGHT and op.kind == "experts" and not self.spec.by_expert:
                 share *= _tokens_per_expert(leaf)
             if tensor.role not in _STREAMED:
-                if size_bytes(tensor) <= self._room:
+                if size_bytes(tensor) <= self._room or name in inside:
                     continue
                 spilled += moved
             read += moved * share if reads else 0.0

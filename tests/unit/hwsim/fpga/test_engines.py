@@ -13,7 +13,9 @@ from mapper.estimate import estimate
 
 
 def seconds(text: str, *changes: str) -> float:
-    return estimate(text, load_chip("edge_moe_zcu102", ["units.core.switch=0 ns", *changes])).seconds
+    return estimate(
+        text, load_chip("edge_moe_zcu102", ["units.core.switch=0 ns", "units.core.clock_is=achieved", *changes])
+    ).seconds
 
 
 def test_a_product_takes_whole_blocks_with_a_drain_each() -> None:
@@ -34,7 +36,7 @@ def spilled(buffer: str) -> Report:
 
 
 def test_an_intermediate_that_does_not_fit_is_spilled_and_says_so() -> None:
-    small, large = spilled("64 KiB"), spilled("64 MiB")
+    small, large = spilled("64 KiB"), spilled("4 MiB")
     assert small.seconds >= large.seconds
     moved = [sum(row.read_bytes + row.write_bytes for row in report.traffic) for report in (small, large)]
     assert moved[0] > 1.2 * moved[1]
@@ -78,10 +80,12 @@ def test_the_promised_chips_estimate(model: str, chip: str, phase: str) -> None:
     assert report.energy_joules > 0
 
 
-def test_gpt2_medium_on_the_vpk180_is_near_the_stated_speed_up_over_dfx() -> None:
-    """6,079 ms (DFX, repository README of InTAR) over 39.14 (abstract); its pipelined groups are not in this chip."""
-    report = estimate("gpt2-medium", load_chip("intar_vpk180"), phase="prefill", context=1024)
-    assert report.seconds == pytest.approx(6.079 / 39.14, rel=0.2)
+def test_the_stated_speed_up_over_dfx_lies_between_the_styles_of_gpt2_medium_on_the_vpk180() -> None:
+    """6,079 ms (DFX at 1,024 tokens, repository of InTAR) and 39.14 (abstract; the length is not said)."""
+    bits = {"weight": 4, "activation": 8, "input": 8, "output": 8, "state": 8}
+    chips = [load_chip("intar_vpk180", [f"units.core.style={style}"]) for style in ("sequential", "reconfigurable")]
+    one, side = (estimate("gpt2-medium", chip, phase="prefill", context=1024, bits=bits).seconds for chip in chips)
+    assert 0.6 * 6.079 / 39.14 < side < 6.079 / 39.14 < one < 1.2 * 6.079 / 39.14
 
 
 def test_engines_beyond_the_board_are_refused() -> None:

@@ -86,7 +86,7 @@ def test_four_dies_at_full_efficiency_are_faster_by_their_inverse(chip: Chip) ->
 
 
 def test_a_design_that_exceeds_its_board_is_refused_with_the_resource() -> None:
-    with pytest.raises(ChipFileError, match=r"dsp: 9,216 needed, the board has 9,024"):
+    with pytest.raises(ChipFileError, match=r"units.core: dsp: 9,220 needed, the board has 9,024"):
         load_chip("flightllm_u280", ["units.core.matrix.m=192"])
     with pytest.raises(ChipFileError, match="no board is named 'u281'; did you mean 'u280'"):
         load_chip("flightllm_u280", ["units.core.board=u281"])
