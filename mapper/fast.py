@@ -11,7 +11,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,17 @@ from hwsim.nest import Axis, Nest
 from hwsim.operand import OPERANDS
 from hwsim.schedule import Level, TileLoop
 from mapper.base import Found, Goal, Objective, Task, rank, register
-from mapper.cost import compute_seconds, held_bytes, tiling_costs
+from mapper.cost import (
+    Costs,
+    Tilings,
+    Transfers,
+    compute_seconds,
+    costs_in_order,
+    held_bytes,
+    least_costs,
+    tilings_of,
+    transfers_of,
+)
 from mapper.evaluate import evaluate
 from mapper.feasibility import infeasible
 
@@ -29,6 +39,10 @@ CANDIDATES = 3000
 """Tilings tried over each inner mapping, times three orders."""
 _REFINED, _ROUNDS, _CHOICES = 3, 3, 8
 """How many of the best tilings are improved further, how often, and from how many sizes per dimension."""
+_PROBED = 32
+"""How many tilings are looked at first, so that most others need not be."""
+_ROUNDING = 1 - 1e-9
+"""Room for rounding where a bound decides that a tiling is not looked at."""
 _PARTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96, 128, 192, 256, 384, 512, 1024)
 
 
@@ -161,31 +175,78 @@ def _search(task: Task, machine: Machine, inner: tuple[Level, ...], objective: O
     nest = task.nest
     direct = inner[0].memory == machine.outer(task.unit.name)
     whole = frozenset(nest.dims) if direct or _all_at_once(task, machine, inner) else window_dims(nest)
-    found = _best_of(task, machine, inner, grid(nest, granules_of(nest, inner), whole, CANDIDATES), objective)
+    found, _ = _best_of(task, machine, inner, _grid(nest, inner, True, whole), objective)
     if found is None and not direct:
-        found = _best_of(task, machine, inner, grid(nest, {}, frozenset(), CANDIDATES), objective)
+        found, _ = _best_of(task, machine, inner, _grid(nest, inner, False, frozenset()), objective)
     return found
 
 
+@lru_cache(maxsize=64)
+def _grid(nest: Nest, inner: tuple[Level, ...], granular: bool, whole: frozenset[str]) -> Tilings:
+    """The tilings that are tried first; kept, because chips of a search share them."""
+    granules = granules_of(nest, inner) if granular else {}
+    return tilings_of(nest, _snapped(nest, inner, grid(nest, granules, whole, CANDIDATES)))
+
+
 def _best_of(
-    task: Task, machine: Machine, inner: tuple[Level, ...], tilings: dict[str, Any], objective: Objective
-) -> _Candidate | None:
-    """The best of some tilings over one inner mapping in all orders; None if none fits."""
-    tile = _feasible(task, machine, _snapped(task.nest, inner, tilings))
-    if tile is None:
-        return None
-    compute = compute_seconds(task, machine, inner, tile)
-    best: _Candidate | None = None
+    task: Task,
+    machine: Machine,
+    inner: tuple[Level, ...],
+    tilings: Tilings,
+    objective: Objective,
+    limit: float = math.inf,
+) -> tuple[_Candidate | None, int]:
+    """The best of some tilings over one inner mapping in all orders, and how many were looked at.
+
+    None if none fits, or none comes near a limit of the objective.
+    """
+    fits = held_bytes(task, machine, tilings) <= task.capacity_bytes
+    if not np.all(fits):
+        tilings = tilings.take(np.flatnonzero(np.broadcast_to(fits, len(tilings))))
     orders = stationary_orders(task.nest)
-    for order in orders:
-        costs = tiling_costs(task, machine, compute, order, tile)
-        keys = (*rank(objective, costs.seconds, costs.energy_joules, costs.outer_bytes), costs.tiles)
-        place = first_of(keys, len(compute))
-        key = tuple(float(np.ravel(column)[place if np.ndim(column) else 0]) for column in keys)
+    count = len(orders) * len(tilings)
+    if not count:
+        return None, 0
+    compute = compute_seconds(task, machine, inner, tilings.extents)
+    if objective == "latency" and limit < math.inf:
+        # Nothing is faster than its array: most neighbours end here.
+        near = np.flatnonzero(compute <= limit)
+        tilings, compute = tilings.take(near), compute[near]
+    best: _Candidate | None = None
+    transfers, compute = _promising(objective, transfers_of(task, machine, tilings), compute, orders, limit)
+    for order in orders if len(compute) else ():
+        key, place = _leading(objective, costs_in_order(transfers, compute, order), len(compute))
         if best is None or key < best.key:
-            sizes = {dim: int(array[place]) for dim, array in tile.items()}
-            best = _Candidate(key, inner, order, sizes, len(orders) * len(compute))
-    return best
+            sizes = {dim: int(row[place]) for dim, row in transfers.tilings.extents.items()}
+            best = _Candidate(key, inner, order, sizes, count)
+    return best, count
+
+
+def _promising(
+    objective: Objective, transfers: Transfers, compute: Any, orders: Sequence[tuple[str, ...]], limit: float
+) -> tuple[Transfers, Any]:
+    """The tilings that may be the best in some order, with all that are equally good.
+
+    That is known by what no order goes below; without a limit, the best of a few sets one.
+    """
+    least = np.broadcast_to(_first_key(objective, least_costs(transfers, compute)), len(compute))
+    if limit == math.inf and len(compute) > 4 * _PROBED:
+        few = np.argpartition(least, _PROBED)[:_PROBED]
+        some, busy = transfers.take(few), compute[few]
+        limit = min(float(np.min(_first_key(objective, costs_in_order(some, busy, order)))) for order in orders)
+    near = np.flatnonzero(least * _ROUNDING <= limit)
+    return transfers.take(near), compute[near]
+
+
+def _first_key(objective: Objective, costs: Costs) -> Any:
+    return rank(objective, costs.seconds, costs.energy_joules, costs.outer_bytes)[0]
+
+
+def _leading(objective: Objective, costs: Costs, count: int) -> tuple[tuple[float, ...], int]:
+    """The smallest key of some candidates and the place of the first that has it."""
+    keys = (*rank(objective, costs.seconds, costs.energy_joules, costs.outer_bytes), costs.tiles)
+    place = first_of(keys, count)
+    return tuple(float(column[place]) if np.ndim(column) else float(column) for column in keys), place
 
 
 def _snapped(nest: Nest, inner: tuple[Level, ...], tilings: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,9 +266,10 @@ def _refined(task: Task, machine: Machine, candidate: _Candidate, objective: Obj
     granules = granules_of(task.nest, candidate.inner)
     evaluated = candidate.evaluated
     for _ in range(_ROUNDS):
-        tilings = neighbours(task.nest, granules, candidate.sizes)
-        found = _best_of(task, machine, candidate.inner, tilings, objective)
-        evaluated += found.evaluated if found else 0
+        around = _snapped(task.nest, candidate.inner, neighbours(task.nest, granules, candidate.sizes))
+        tilings = tilings_of(task.nest, around)
+        found, count = _best_of(task, machine, candidate.inner, tilings, objective, candidate.key[0])
+        evaluated += count
         if found is None or found.key >= candidate.key:
             break
         candidate = found
@@ -216,14 +278,23 @@ def _refined(task: Task, machine: Machine, candidate: _Candidate, objective: Obj
 
 def neighbours(nest: Nest, granules: Mapping[str, int], sizes: Mapping[str, int]) -> dict[str, Any]:
     """Tilings that differ from one in at most two dimensions, as one array per dimension."""
-    choices = {dim: _thinned(extent, granules.get(dim, 1), _CHOICES) for dim, extent in nest.full.items()}
-    columns: dict[str, list[Any]] = {dim: [] for dim in nest.dims}
-    for one, two in itertools.combinations(nest.dims, 2):
-        first, second = (array.ravel() for array in np.meshgrid(choices[one], choices[two]))
-        for dim in nest.dims:
-            varied = first if dim == one else second if dim == two else np.full(len(first), sizes[dim])
-            columns[dim].append(varied)
-    return {dim: np.concatenate(parts) for dim, parts in columns.items()}
+    choices = [_thinned(extent, granules.get(dim, 1), _CHOICES) for dim, extent in nest.full.items()]
+    return {
+        dim: np.append(choices[place], sizes[dim])[row]
+        for (place, dim), row in zip(enumerate(nest.dims), _pairs(tuple(map(len, choices))), strict=True)
+    }
+
+
+@lru_cache(maxsize=256)
+def _pairs(counts: tuple[int, ...]) -> Any:
+    """For every dimension, which of its choices each neighbour takes; the one behind the last means unchanged."""
+    columns: list[list[Any]] = [[] for _ in counts]
+    for one, two in itertools.combinations(range(len(counts)), 2):
+        first, second = (array.ravel() for array in np.meshgrid(np.arange(counts[one]), np.arange(counts[two])))
+        for place, count in enumerate(counts):
+            varied = first if place == one else second if place == two else np.full(len(first), count)
+            columns[place].append(varied)
+    return np.stack([np.concatenate(parts) for parts in columns])
 
 
 def first_of(keys: Sequence[Any], count: int) -> int:
@@ -236,11 +307,6 @@ def first_of(keys: Sequence[Any], count: int) -> int:
             if len(places) == 1:
                 break
     return int(places[0])
-
-
-def _feasible(task: Task, machine: Machine, tile: dict[str, Any]) -> dict[str, Any] | None:
-    fits = np.broadcast_to(held_bytes(task, machine, tile) <= task.capacity_bytes, next(iter(tile.values())).shape)
-    return {dim: array[fits] for dim, array in tile.items()} if fits.any() else None
 
 
 def make_levels(
