@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,7 +23,6 @@ from hwsim.schedule import Level, TileLoop
 from mapper.base import Found, Goal, Objective, Task, rank, register
 from mapper.cost import (
     Costs,
-    Tilings,
     Transfers,
     compute_seconds,
     costs_in_order,
@@ -123,39 +122,70 @@ def granules_of(nest: Nest, inner: tuple[Level, ...]) -> dict[str, int]:
     return {dim: min(size, nest.full[dim]) for dim, size in sizes.items()}
 
 
-@register("fast")
-def fast_mapper(task: Task, machine: Machine, goal: Goal) -> Found:
-    """A good legal mapping; see the module."""
-    nest, objective = task.nest, goal.objective
-    if not nest.dims:
-        return _single_point(task, machine)
-    candidates = [
-        candidate
-        for inner in task.unit.inner_options(nest)
-        if (candidate := _search(task, machine, inner, objective)) is not None
-    ]
-    if not candidates:
-        raise infeasible(task, machine)
-    if machine.scratchpad(task.unit.name) is not None and len(nest.dims) > 3:
-        # Three dimensions have enough sizes in the grid; more are thinned, so the best is looked for around the best.
-        candidates.sort(key=lambda candidate: candidate.key)
-        candidates[:_REFINED] = [_refined(task, machine, one, objective) for one in candidates[:_REFINED]]
-    evaluated = sum(candidate.evaluated for candidate in candidates)
-    if objective == "latency":
-        candidates = [min(candidates, key=lambda candidate: candidate.key)]
-    found = [price(task, machine, make_levels(task, machine, c.inner, c.order, c.sizes), evaluated) for c in candidates]
-    return min(found, key=lambda one: rank(objective, one.seconds, one.energy_joules, one.outer_bytes))
-
-
 @dataclass(frozen=True, slots=True)
-class _Candidate:
-    """The best tiling over one inner mapping, by closed-form cost."""
+class Candidate:
+    """The best tiling over one inner mapping, by closed-form cost.
+
+    Attributes:
+        key: what is minimized, as ``rank`` orders it, then the number of tiles.
+        order: of the outer loops, outermost first.
+        sizes: extent of the scratchpad tile by dimension.
+        evaluated: tilings and orders that were looked at.
+    """
 
     key: tuple[float, ...]
     inner: tuple[Level, ...]
     order: tuple[str, ...]
     sizes: Mapping[str, int]
     evaluated: int
+
+
+class Look(Protocol):
+    """Looks at tilings of one task."""
+
+    def __call__(
+        self, inner: tuple[Level, ...], tile: Any, than: Candidate | None = None
+    ) -> tuple[Candidate | None, int]:
+        """The best of some tilings over one inner mapping in all orders, and how many were looked at.
+
+        Args:
+            inner: the array's own mapping.
+            tile: extents, a row per dimension of the nest and a column per tiling.
+            than: what has to be better than this; else only what fits.
+
+        Returns:
+            The first of the best, or None if there is none.
+        """
+        ...
+
+
+@register("fast")
+def fast_mapper(task: Task, machine: Machine, goal: Goal) -> Found:
+    """A good legal mapping; see the module."""
+    return fast_with(task, machine, goal, looking(task, machine, goal.objective))
+
+
+def fast_with(task: Task, machine: Machine, goal: Goal, look: Look) -> Found:
+    """The fast mapper with its own or a compiled way to look at tilings."""
+    nest, objective = task.nest, goal.objective
+    if not nest.dims:
+        return _single_point(task, machine)
+    candidates = [
+        candidate
+        for inner in task.unit.inner_options(nest)
+        if (candidate := _search(task, machine, inner, look)) is not None
+    ]
+    if not candidates:
+        raise infeasible(task, machine)
+    if machine.scratchpad(task.unit.name) is not None and len(nest.dims) > 3:
+        # Three dimensions have enough sizes in the grid; more are thinned, so the best is looked for around the best.
+        candidates.sort(key=lambda candidate: candidate.key)
+        candidates[:_REFINED] = [_refined(nest, one, look) for one in candidates[:_REFINED]]
+    evaluated = sum(candidate.evaluated for candidate in candidates)
+    if objective == "latency":
+        candidates = [min(candidates, key=lambda candidate: candidate.key)]
+    found = [price(task, machine, make_levels(task, machine, c.inner, c.order, c.sizes), evaluated) for c in candidates]
+    return min(found, key=lambda one: rank(objective, one.seconds, one.energy_joules, one.outer_bytes))
 
 
 def _single_point(task: Task, machine: Machine) -> Found:
@@ -171,55 +201,58 @@ def _all_at_once(task: Task, machine: Machine, inner: tuple[Level, ...]) -> bool
     return bool(held_bytes(task, machine, task.nest.full) <= task.capacity_bytes)
 
 
-def _search(task: Task, machine: Machine, inner: tuple[Level, ...], objective: Objective) -> _Candidate | None:
+def _search(task: Task, machine: Machine, inner: tuple[Level, ...], look: Look) -> Candidate | None:
     nest = task.nest
     direct = inner[0].memory == machine.outer(task.unit.name)
     whole = frozenset(nest.dims) if direct or _all_at_once(task, machine, inner) else window_dims(nest)
-    found, _ = _best_of(task, machine, inner, _grid(nest, inner, True, whole), objective)
+    found, _ = look(inner, _grid(nest, inner, True, whole))
     if found is None and not direct:
-        found, _ = _best_of(task, machine, inner, _grid(nest, inner, False, frozenset()), objective)
+        found, _ = look(inner, _grid(nest, inner, False, frozenset()))
     return found
 
 
-@lru_cache(maxsize=64)
-def _grid(nest: Nest, inner: tuple[Level, ...], granular: bool, whole: frozenset[str]) -> Tilings:
+@lru_cache(maxsize=256)
+def _grid(nest: Nest, inner: tuple[Level, ...], granular: bool, whole: frozenset[str]) -> Any:
     """The tilings that are tried first; kept, because chips of a search share them."""
     granules = granules_of(nest, inner) if granular else {}
-    return tilings_of(nest, _snapped(nest, inner, grid(nest, granules, whole, CANDIDATES)))
+    return rows_of(nest, _snapped(nest, inner, grid(nest, granules, whole, CANDIDATES)))
 
 
-def _best_of(
-    task: Task,
-    machine: Machine,
-    inner: tuple[Level, ...],
-    tilings: Tilings,
-    objective: Objective,
-    limit: float = math.inf,
-) -> tuple[_Candidate | None, int]:
-    """The best of some tilings over one inner mapping in all orders, and how many were looked at.
+def rows_of(nest: Nest, tile: Mapping[str, Any]) -> Any:
+    """Tilings as one array with a row per dimension."""
+    return np.stack([tile[dim] for dim in nest.dims])
 
-    None if none fits, or none comes near a limit of the objective.
-    """
-    fits = held_bytes(task, machine, tilings) <= task.capacity_bytes
-    if not np.all(fits):
-        tilings = tilings.take(np.flatnonzero(np.broadcast_to(fits, len(tilings))))
+
+def looking(task: Task, machine: Machine, objective: Objective) -> Look:
+    """The plain way to look at tilings, on numpy arrays."""
     orders = stationary_orders(task.nest)
-    count = len(orders) * len(tilings)
-    if not count:
-        return None, 0
-    compute = compute_seconds(task, machine, inner, tilings.extents)
-    if objective == "latency" and limit < math.inf:
-        # Nothing is faster than its array: most neighbours end here.
-        near = np.flatnonzero(compute <= limit)
-        tilings, compute = tilings.take(near), compute[near]
-    best: _Candidate | None = None
-    transfers, compute = _promising(objective, transfers_of(task, machine, tilings), compute, orders, limit)
-    for order in orders if len(compute) else ():
-        key, place = _leading(objective, costs_in_order(transfers, compute, order), len(compute))
-        if best is None or key < best.key:
-            sizes = {dim: int(row[place]) for dim, row in transfers.tilings.extents.items()}
-            best = _Candidate(key, inner, order, sizes, count)
-    return best, count
+
+    def look(
+        inner: tuple[Level, ...], tile: Any, than: Candidate | None = None
+    ) -> tuple[Candidate | None, int]:
+        tilings = tilings_of(task.nest, dict(zip(task.nest.dims, tile, strict=True)))
+        fits = held_bytes(task, machine, tilings) <= task.capacity_bytes
+        if not np.all(fits):
+            tilings = tilings.take(np.flatnonzero(np.broadcast_to(fits, len(tilings))))
+        count = len(orders) * len(tilings)
+        if not count:
+            return None, 0
+        limit = math.inf if than is None else than.key[0]
+        compute = compute_seconds(task, machine, inner, tilings.extents)
+        if objective == "latency" and limit < math.inf:
+            # Nothing is faster than its array: most neighbours end here.
+            near = np.flatnonzero(compute <= limit)
+            tilings, compute = tilings.take(near), compute[near]
+        best = than
+        transfers, compute = _promising(objective, transfers_of(task, machine, tilings), compute, orders, limit)
+        for order in orders if len(compute) else ():
+            key, place = _leading(objective, costs_in_order(transfers, compute, order), len(compute))
+            if best is None or key < best.key:
+                sizes = {dim: int(row[place]) for dim, row in transfers.tilings.extents.items()}
+                best = Candidate(key, inner, order, sizes, count)
+        return (None if best is than else best), count
+
+    return look
 
 
 def _promising(
@@ -261,16 +294,15 @@ def _snapped(nest: Nest, inner: tuple[Level, ...], tilings: Mapping[str, Any]) -
     return tile
 
 
-def _refined(task: Task, machine: Machine, candidate: _Candidate, objective: Objective) -> _Candidate:
+def _refined(nest: Nest, candidate: Candidate, look: Look) -> Candidate:
     """A candidate improved by changing two dimensions at a time, as long as that helps."""
-    granules = granules_of(task.nest, candidate.inner)
+    granules = granules_of(nest, candidate.inner)
     evaluated = candidate.evaluated
     for _ in range(_ROUNDS):
-        around = _snapped(task.nest, candidate.inner, neighbours(task.nest, granules, candidate.sizes))
-        tilings = tilings_of(task.nest, around)
-        found, count = _best_of(task, machine, candidate.inner, tilings, objective, candidate.key[0])
+        around = _snapped(nest, candidate.inner, neighbours(nest, granules, candidate.sizes))
+        found, count = look(candidate.inner, rows_of(nest, around), candidate)
         evaluated += count
-        if found is None or found.key >= candidate.key:
+        if found is None:
             break
         candidate = found
     return replace(candidate, evaluated=evaluated)
