@@ -227,9 +227,7 @@ def looking(task: Task, machine: Machine, objective: Objective) -> Look:
     """The plain way to look at tilings, on numpy arrays."""
     orders = stationary_orders(task.nest)
 
-    def look(
-        inner: tuple[Level, ...], tile: Any, than: Candidate | None = None
-    ) -> tuple[Candidate | None, int]:
+    def look(inner: tuple[Level, ...], tile: Any, than: Candidate | None = None) -> tuple[Candidate | None, int]:
         tilings = tilings_of(task.nest, dict(zip(task.nest.dims, tile, strict=True)))
         fits = held_bytes(task, machine, tilings) <= task.capacity_bytes
         if not np.all(fits):

@@ -22,6 +22,7 @@ from hwsim.simulation import build_program, simulate
 from hwsim.technology import static_power_watts
 from mapper.base import Goal
 from mapper.base import Objective as MappingGoal
+from mapper.compiled import compiled_mapper
 from mapper.estimate import Estimator, native_precision
 from mapper.graph import Search, map_with
 from search.closed_form import closed_joules, closed_seconds
@@ -134,7 +135,7 @@ def _accuracy(space: Space, design: Design) -> float | None:
 def _mapped(evaluator: Evaluator, design: Design, machine: Machine, front: Front) -> Outcome:
     space, knobs = evaluator.space, dict(design.knobs)
     mapper, goal = str(knobs.get("mapper", space.mapper)), cast(MappingGoal, str(knobs.get("goal", space.goal)))
-    search = shared_search(Search(machine, mapper, Goal(goal)), evaluator.store)
+    search = shared_search(_search(machine, mapper, Goal(goal)), evaluator.store)
     graphs = [_graph(evaluator, Estimator(search), model, place, knobs) for place, model in enumerate(design.models)]
     for graph in graphs:
         try:
@@ -145,7 +146,7 @@ def _mapped(evaluator: Evaluator, design: Design, machine: Machine, front: Front
     weights = [workload.weight for workload in space.workloads]
     accuracy = _accuracy(space, design)
     if front:
-        coarse = shared_search(Search(machine, "coarse", Goal(goal)), evaluator.store)
+        coarse = shared_search(_search(machine, "coarse", Goal(goal)), evaluator.store)
         closed = [_closed(graph, map_with(coarse, graph), machine) for graph in graphs]
         outcome = _judged(space, _totals(machine, graphs, weights, closed, accuracy), "closed form")
         if not _promising(space, outcome, front):
@@ -153,6 +154,11 @@ def _mapped(evaluator: Evaluator, design: Design, machine: Machine, front: Front
     reports = [simulate(graph, map_with(search, graph), machine.chip, machine) for graph in graphs]
     played = [(report.seconds, report.energy_joules, float(report.work)) for report in reports]
     return _judged(space, _totals(machine, graphs, weights, played, accuracy), "engine")
+
+
+def _search(machine: Machine, mapper: str, goal: Goal) -> Search:
+    """Another chip is the answer to one that can't be mapped, so no advice is worked out."""
+    return Search(machine, mapper, goal, advise=False, mapper_of=compiled_mapper)
 
 
 def _graph(
