@@ -1,7 +1,7 @@
 """The fast and coarse mappers with compiled code: the same mappings sooner, where many are searched.
 
-Importing numba costs more than a whole estimate, so only searches over many chips ask for this. Systolic arrays behind a
-plain memory are compiled; everything else is looked at as always.
+Importing numba costs more than a whole estimate, so only searches over many chips ask for this. Systolic arrays behind
+a plain memory are compiled; everything else is looked at as always.
 """
 
 from __future__ import annotations

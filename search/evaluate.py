@@ -18,8 +18,10 @@ from hwsim.bounds import DoesNotFitError, check_fits, needed_bytes
 from hwsim.chip import Chip
 from hwsim.cost import dollars_per_million
 from hwsim.machine import Machine, capacity_bytes, make_machine
-from hwsim.simulation import build_program, simulate
+from hwsim.sequence import make_entries
+from hwsim.simulation import work_done
 from hwsim.technology import static_power_watts
+from hwsim.totals import totals
 from mapper.base import Goal
 from mapper.base import Objective as MappingGoal
 from mapper.compiled import compiled_mapper
@@ -151,8 +153,8 @@ def _mapped(evaluator: Evaluator, design: Design, machine: Machine, front: Front
         outcome = _judged(space, _totals(machine, graphs, weights, closed, accuracy), "closed form")
         if not _promising(space, outcome, front):
             return outcome
-    reports = [simulate(graph, map_with(search, graph), machine.chip, machine) for graph in graphs]
-    played = [(report.seconds, report.energy_joules, float(report.work)) for report in reports]
+    runs = [totals(graph, map_with(search, graph), machine) for graph in graphs]
+    played = [(one.seconds, one.energy_joules, float(one.work)) for one in runs]
     return _judged(space, _totals(machine, graphs, weights, played, accuracy), "engine")
 
 
@@ -189,11 +191,10 @@ def _catalog_graph(model: str, phase: str | None, batch: int, context: Any, bits
 
 
 def _closed(graph: OperatorGraph, schedule: Any, machine: Machine) -> tuple[float, float, float]:
-    _, entries = build_program(graph, schedule, machine)
+    entries = make_entries(graph, schedule, machine)
     seconds = closed_seconds(entries)
-    facts = dict(graph.facts)
-    work = int(facts.get("batch", 1)) * (int(facts.get("context", 1)) if graph.phase == "prefill" else 1)
-    return seconds, closed_joules(entries, seconds, static_power_watts(machine.chip)), float(work)
+    joules = closed_joules(entries, seconds, static_power_watts(machine.chip))
+    return seconds, joules, float(work_done(graph)[0])
 
 
 def _totals(
