@@ -11,6 +11,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from hwsim.nest import Axis, Nest, NestOperand, span, volume
@@ -61,6 +62,14 @@ def access_counts(
 
     Source: mixed-radix tiling with static fetch placement; matches Timeloop's counts for its reference mapping.
     """
+    return _counted(nest, tuple(levels), halo_reuse, halo_multicast, halo_from)
+
+
+@lru_cache(maxsize=4096)
+def _counted(
+    nest: Nest, levels: tuple[Level, ...], halo_reuse: bool, halo_multicast: bool, halo_from: int
+) -> tuple[Traffic, ...]:
+    """``access_counts``, kept because mapper and simulator ask for the same mapping one after the other."""
     loops = effective_loops(nest, levels)
     rows: list[Traffic] = []
     for role in OPERANDS:
@@ -114,13 +123,15 @@ def _traffic(
 ) -> Traffic:
     outer, inner = names
     distinct = _moved(nest, operand, loops, rules)
+    # Without loops in space there is one receiver, and nothing that copies could share.
+    spread = any(loop.axis for loop in loops)
     each = replace(rules, shared_from=len(loops), halo_multicast=False)
-    copies = _moved(nest, operand, loops, each)
+    copies = _moved(nest, operand, loops, each) if spread else distinct
     if operand.role != "output":
         return Traffic(operand.role, outer, inner, distinct, copies)
     # Each place of the output is first visited without a read-back; copies in space each start their own sum.
     first = _moved(nest, operand, loops, replace(rules, once=True))
-    first_copies = _moved(nest, operand, loops, replace(each, once=True))
+    first_copies = _moved(nest, operand, loops, replace(each, once=True)) if spread else first
     complete = int(volume(operand, nest.full))
     return Traffic(operand.role, outer, inner, distinct - first, copies - first_copies, distinct, copies, complete)
 

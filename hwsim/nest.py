@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -157,6 +158,7 @@ class Gemm:
     k: tuple[str, ...]
 
 
+@lru_cache(maxsize=4096)
 def gemm_of(nest: Nest) -> Gemm:
     """Sort the dimensions by the operands they move: m (input, output), n (weight, output), k (input, weight).
 

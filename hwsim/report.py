@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hwsim.schedule import FusedGroup
@@ -158,10 +159,15 @@ class Report:
 
 def components(report: Report) -> tuple[EnergyRow, ...]:
     """Energy rows summed over operators, the largest first; their ``op`` is empty."""
+    return component_sums((row.component, row.action, row.count, row.energy_joules) for row in report.energy)
+
+
+def component_sums(amounts: Iterable[tuple[str, str, float, float]]) -> tuple[EnergyRow, ...]:
+    """Rows of (component, action, count, joules) summed by component and action, the largest first."""
     sums: dict[tuple[str, str], tuple[float, float]] = {}
-    for row in report.energy:
-        count, energy = sums.get((row.component, row.action), (0.0, 0.0))
-        sums[row.component, row.action] = (count + row.count, energy + row.energy_joules)
+    for component, action, count, joules in amounts:
+        before = sums.get((component, action), (0.0, 0.0))
+        sums[component, action] = (before[0] + count, before[1] + joules)
     rows = (EnergyRow("", component, action, c, e) for (component, action), (c, e) in sums.items())
     return tuple(sorted(rows, key=lambda row: (-row.energy_joules, row.component, row.action)))
 

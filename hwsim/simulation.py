@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hwsim.bounds import BoundError, DoesNotFitError, bounds, check_fits
@@ -14,7 +14,7 @@ from hwsim.energy import energy_warnings
 from hwsim.machine import Machine, capacity_bytes, make_machine
 from hwsim.pipeline import TICKS_PER_CYCLE
 from hwsim.program import Node, State, run
-from hwsim.report import EnergyRow, OpRow, Report, Span, TrafficRow
+from hwsim.report import Bounds, EnergyRow, OpRow, Report, Span, TrafficRow
 from hwsim.schedule import Schedule
 from hwsim.sequence import Entry, make_entries, make_program, program_size
 from hwsim.technology import static_power_watts
@@ -68,10 +68,7 @@ def play_schedule(graph: OperatorGraph, schedule: Schedule, chip: Chip, machine:
     entries = make_entries(graph, schedule, machine)
     state, channels = _fastest(graph, schedule, machine, entries)
     report = _report(graph, schedule, machine, entries, state, channels)
-    if report.seconds < report.bounds.seconds * (1 - 1e-6):
-        raise BoundError(
-            f"{graph.model} on {chip.name}: {report.seconds} s is below the bound {report.bounds.seconds} s"
-        )
+    check_bound(graph, chip, report.seconds, report.bounds)
     own, within = (
         _in_seconds(port_rows(rows, channels, machine), chip) for rows in (state.busy.own, state.busy.within)
     )
@@ -141,7 +138,8 @@ def _report(
     traffic: list[TrafficRow] = []
     ops: list[OpRow] = []
     for index, entry in enumerate(entries):
-        own = _energy_rows(machine, entry, state.ops[index] / per_second * share, static)
+        amounts = energy_amounts(machine, entry, state.ops[index] / per_second * share, static)
+        own = [EnergyRow(entry.op.name, *amount) for amount in amounts]
         energy += own
         traffic += [TrafficRow(entry.op.name, *row) for row in entry_traffic(machine, entry)]
         ops.append(_op_row(machine, entry, state.ops[index] / per_second, sum(row.energy_joules for row in own)))
@@ -149,7 +147,7 @@ def _report(
     warnings += [f"unknown operator {name} at {path} counted as traffic only ({n}x)" for name, path, n in graph.unknown]
     warnings += _cautions(graph, machine, entries, seconds)
     facts = dict(graph.facts)
-    work, noun = _work_done(graph)
+    work, noun = work_done(graph)
     joules = sum(row.energy_joules for row in energy)
     return Report(
         model=graph.model,
@@ -232,7 +230,8 @@ def conventions(graph: OperatorGraph, issue: tuple[str, ...] = (_SERIAL,)) -> tu
     return (*folded, *always) if convolves else always
 
 
-def _work_done(graph: OperatorGraph) -> tuple[int, str]:
+def work_done(graph: OperatorGraph) -> tuple[int, str]:
+    """How many units of work a run of a graph does, and what they are called."""
     facts = dict(graph.facts)
     batch = int(facts.get("batch", 1))
     if graph.phase == "decode":
@@ -252,18 +251,24 @@ def entry_traffic(machine: Machine, entry: Entry) -> list[tuple[str, float, floa
     return [(memory, read, write) for memory, (read, write) in sums.items()]
 
 
-def _energy_rows(machine: Machine, entry: Entry, seconds: float, static_watts: float) -> list[EnergyRow]:
-    rows: list[EnergyRow] = []
+def energy_amounts(
+    machine: Machine, entry: Entry, seconds: float, static_watts: float
+) -> Iterator[tuple[str, str, float, float]]:
+    """(component, action, count, joules) of a step with all its repetitions and transfers, which takes ``seconds``."""
     actions = [(action, entry.repeats) for action in entry.work.actions]
     actions += [(action, entry.rounds) for one in entry.moved for action in transfer_actions(machine, one)]
     for action, times in actions:
         count = action.count * times
         if count:
-            joules = count * (action.energy_joules or 0.0)
-            rows.append(EnergyRow(entry.op.name, action.component, action.action, count, joules))
+            yield action.component, action.action, count, count * (action.energy_joules or 0.0)
     if static_watts:
-        rows.append(EnergyRow(entry.op.name, "static", "second", seconds, seconds * static_watts))
-    return rows
+        yield "static", "second", seconds, seconds * static_watts
+
+
+def check_bound(graph: OperatorGraph, chip: Chip, seconds: float, least: Bounds) -> None:
+    """Raise ``BoundError`` if a run took less than its lower bound."""
+    if seconds < least.seconds * (1 - 1e-6):
+        raise BoundError(f"{graph.model} on {chip.name}: {seconds} s is below the bound {least.seconds} s")
 
 
 def _op_row(machine: Machine, entry: Entry, seconds: float, joules: float) -> OpRow:

@@ -11,8 +11,8 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,7 +21,16 @@ from hwsim.nest import Axis, Nest
 from hwsim.operand import OPERANDS
 from hwsim.schedule import Level, TileLoop
 from mapper.base import Found, Goal, Objective, Task, rank, register
-from mapper.cost import compute_seconds, held_bytes, tiling_costs
+from mapper.cost import (
+    Costs,
+    Transfers,
+    compute_seconds,
+    costs_in_order,
+    held_bytes,
+    least_costs,
+    tilings_of,
+    transfers_of,
+)
 from mapper.evaluate import evaluate
 from mapper.feasibility import infeasible
 
@@ -29,6 +38,10 @@ CANDIDATES = 3000
 """Tilings tried over each inner mapping, times three orders."""
 _REFINED, _ROUNDS, _CHOICES = 3, 3, 8
 """How many of the best tilings are improved further, how often, and from how many sizes per dimension."""
+_PROBED = 32
+"""How many tilings are looked at first, so that most others need not be."""
+_ROUNDING = 1 - 1e-9
+"""Room for rounding where a bound decides that a tiling is not looked at."""
 _PARTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96, 128, 192, 256, 384, 512, 1024)
 
 
@@ -109,39 +122,70 @@ def granules_of(nest: Nest, inner: tuple[Level, ...]) -> dict[str, int]:
     return {dim: min(size, nest.full[dim]) for dim, size in sizes.items()}
 
 
-@register("fast")
-def fast_mapper(task: Task, machine: Machine, goal: Goal) -> Found:
-    """A good legal mapping; see the module."""
-    nest, objective = task.nest, goal.objective
-    if not nest.dims:
-        return _single_point(task, machine)
-    candidates = [
-        candidate
-        for inner in task.unit.inner_options(nest)
-        if (candidate := _search(task, machine, inner, objective)) is not None
-    ]
-    if not candidates:
-        raise infeasible(task, machine)
-    if machine.scratchpad(task.unit.name) is not None and len(nest.dims) > 3:
-        # Three dimensions have enough sizes in the grid; more are thinned, so the best is looked for around the best.
-        candidates.sort(key=lambda candidate: candidate.key)
-        candidates[:_REFINED] = [_refined(task, machine, one, objective) for one in candidates[:_REFINED]]
-    evaluated = sum(candidate.evaluated for candidate in candidates)
-    if objective == "latency":
-        candidates = [min(candidates, key=lambda candidate: candidate.key)]
-    found = [price(task, machine, make_levels(task, machine, c.inner, c.order, c.sizes), evaluated) for c in candidates]
-    return min(found, key=lambda one: rank(objective, one.seconds, one.energy_joules, one.outer_bytes))
-
-
 @dataclass(frozen=True, slots=True)
-class _Candidate:
-    """The best tiling over one inner mapping, by closed-form cost."""
+class Candidate:
+    """The best tiling over one inner mapping, by closed-form cost.
+
+    Attributes:
+        key: what is minimized, as ``rank`` orders it, then the number of tiles.
+        order: of the outer loops, outermost first.
+        sizes: extent of the scratchpad tile by dimension.
+        evaluated: tilings and orders that were looked at.
+    """
 
     key: tuple[float, ...]
     inner: tuple[Level, ...]
     order: tuple[str, ...]
     sizes: Mapping[str, int]
     evaluated: int
+
+
+class Look(Protocol):
+    """Looks at tilings of one task."""
+
+    def __call__(
+        self, inner: tuple[Level, ...], tile: Any, than: Candidate | None = None
+    ) -> tuple[Candidate | None, int]:
+        """The best of some tilings over one inner mapping in all orders, and how many were looked at.
+
+        Args:
+            inner: the array's own mapping.
+            tile: extents, a row per dimension of the nest and a column per tiling.
+            than: what has to be better than this; else only what fits.
+
+        Returns:
+            The first of the best, or None if there is none.
+        """
+        ...
+
+
+@register("fast")
+def fast_mapper(task: Task, machine: Machine, goal: Goal) -> Found:
+    """A good legal mapping; see the module."""
+    return fast_with(task, machine, goal, looking(task, machine, goal.objective))
+
+
+def fast_with(task: Task, machine: Machine, goal: Goal, look: Look) -> Found:
+    """The fast mapper with its own or a compiled way to look at tilings."""
+    nest, objective = task.nest, goal.objective
+    if not nest.dims:
+        return _single_point(task, machine)
+    candidates = [
+        candidate
+        for inner in task.unit.inner_options(nest)
+        if (candidate := _search(task, machine, inner, look)) is not None
+    ]
+    if not candidates:
+        raise infeasible(task, machine)
+    if machine.scratchpad(task.unit.name) is not None and len(nest.dims) > 3:
+        # Three dimensions have enough sizes in the grid; more are thinned, so the best is looked for around the best.
+        candidates.sort(key=lambda candidate: candidate.key)
+        candidates[:_REFINED] = [_refined(nest, one, look) for one in candidates[:_REFINED]]
+    evaluated = sum(candidate.evaluated for candidate in candidates)
+    if objective == "latency":
+        candidates = [min(candidates, key=lambda candidate: candidate.key)]
+    found = [price(task, machine, make_levels(task, machine, c.inner, c.order, c.sizes), evaluated) for c in candidates]
+    return min(found, key=lambda one: rank(objective, one.seconds, one.energy_joules, one.outer_bytes))
 
 
 def _single_point(task: Task, machine: Machine) -> Found:
@@ -157,35 +201,83 @@ def _all_at_once(task: Task, machine: Machine, inner: tuple[Level, ...]) -> bool
     return bool(held_bytes(task, machine, task.nest.full) <= task.capacity_bytes)
 
 
-def _search(task: Task, machine: Machine, inner: tuple[Level, ...], objective: Objective) -> _Candidate | None:
+def _search(task: Task, machine: Machine, inner: tuple[Level, ...], look: Look) -> Candidate | None:
     nest = task.nest
     direct = inner[0].memory == machine.outer(task.unit.name)
     whole = frozenset(nest.dims) if direct or _all_at_once(task, machine, inner) else window_dims(nest)
-    found = _best_of(task, machine, inner, grid(nest, granules_of(nest, inner), whole, CANDIDATES), objective)
+    found, _ = look(inner, _grid(nest, inner, True, whole))
     if found is None and not direct:
-        found = _best_of(task, machine, inner, grid(nest, {}, frozenset(), CANDIDATES), objective)
+        found, _ = look(inner, _grid(nest, inner, False, frozenset()))
     return found
 
 
-def _best_of(
-    task: Task, machine: Machine, inner: tuple[Level, ...], tilings: dict[str, Any], objective: Objective
-) -> _Candidate | None:
-    """The best of some tilings over one inner mapping in all orders; None if none fits."""
-    tile = _feasible(task, machine, _snapped(task.nest, inner, tilings))
-    if tile is None:
-        return None
-    compute = compute_seconds(task, machine, inner, tile)
-    best: _Candidate | None = None
+@lru_cache(maxsize=256)
+def _grid(nest: Nest, inner: tuple[Level, ...], granular: bool, whole: frozenset[str]) -> Any:
+    """The tilings that are tried first; kept, because chips of a search share them."""
+    granules = granules_of(nest, inner) if granular else {}
+    return rows_of(nest, _snapped(nest, inner, grid(nest, granules, whole, CANDIDATES)))
+
+
+def rows_of(nest: Nest, tile: Mapping[str, Any]) -> Any:
+    """Tilings as one array with a row per dimension."""
+    return np.stack([tile[dim] for dim in nest.dims])
+
+
+def looking(task: Task, machine: Machine, objective: Objective) -> Look:
+    """The plain way to look at tilings, on numpy arrays."""
     orders = stationary_orders(task.nest)
-    for order in orders:
-        costs = tiling_costs(task, machine, compute, order, tile)
-        keys = (*rank(objective, costs.seconds, costs.energy_joules, costs.outer_bytes), costs.tiles)
-        place = first_of(keys, len(compute))
-        key = tuple(float(np.ravel(column)[place if np.ndim(column) else 0]) for column in keys)
-        if best is None or key < best.key:
-            sizes = {dim: int(array[place]) for dim, array in tile.items()}
-            best = _Candidate(key, inner, order, sizes, len(orders) * len(compute))
-    return best
+
+    def look(inner: tuple[Level, ...], tile: Any, than: Candidate | None = None) -> tuple[Candidate | None, int]:
+        tilings = tilings_of(task.nest, dict(zip(task.nest.dims, tile, strict=True)))
+        fits = held_bytes(task, machine, tilings) <= task.capacity_bytes
+        if not np.all(fits):
+            tilings = tilings.take(np.flatnonzero(np.broadcast_to(fits, len(tilings))))
+        count = len(orders) * len(tilings)
+        if not count:
+            return None, 0
+        limit = math.inf if than is None else than.key[0]
+        compute = compute_seconds(task, machine, inner, tilings.extents)
+        if objective == "latency" and limit < math.inf:
+            # Nothing is faster than its array: most neighbours end here.
+            near = np.flatnonzero(compute <= limit)
+            tilings, compute = tilings.take(near), compute[near]
+        best = than
+        transfers, compute = _promising(objective, transfers_of(task, machine, tilings), compute, orders, limit)
+        for order in orders if len(compute) else ():
+            key, place = _leading(objective, costs_in_order(transfers, compute, order), len(compute))
+            if best is None or key < best.key:
+                sizes = {dim: int(row[place]) for dim, row in transfers.tilings.extents.items()}
+                best = Candidate(key, inner, order, sizes, count)
+        return (None if best is than else best), count
+
+    return look
+
+
+def _promising(
+    objective: Objective, transfers: Transfers, compute: Any, orders: Sequence[tuple[str, ...]], limit: float
+) -> tuple[Transfers, Any]:
+    """The tilings that may be the best in some order, with all that are equally good.
+
+    That is known by what no order goes below; without a limit, the best of a few sets one.
+    """
+    least = np.broadcast_to(_first_key(objective, least_costs(transfers, compute)), len(compute))
+    if limit == math.inf and len(compute) > 4 * _PROBED:
+        few = np.argpartition(least, _PROBED)[:_PROBED]
+        some, busy = transfers.take(few), compute[few]
+        limit = min(float(np.min(_first_key(objective, costs_in_order(some, busy, order)))) for order in orders)
+    near = np.flatnonzero(least * _ROUNDING <= limit)
+    return transfers.take(near), compute[near]
+
+
+def _first_key(objective: Objective, costs: Costs) -> Any:
+    return rank(objective, costs.seconds, costs.energy_joules, costs.outer_bytes)[0]
+
+
+def _leading(objective: Objective, costs: Costs, count: int) -> tuple[tuple[float, ...], int]:
+    """The smallest key of some candidates and the place of the first that has it."""
+    keys = (*rank(objective, costs.seconds, costs.energy_joules, costs.outer_bytes), costs.tiles)
+    place = first_of(keys, count)
+    return tuple(float(column[place]) if np.ndim(column) else float(column) for column in keys), place
 
 
 def _snapped(nest: Nest, inner: tuple[Level, ...], tilings: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,15 +292,15 @@ def _snapped(nest: Nest, inner: tuple[Level, ...], tilings: Mapping[str, Any]) -
     return tile
 
 
-def _refined(task: Task, machine: Machine, candidate: _Candidate, objective: Objective) -> _Candidate:
+def _refined(nest: Nest, candidate: Candidate, look: Look) -> Candidate:
     """A candidate improved by changing two dimensions at a time, as long as that helps."""
-    granules = granules_of(task.nest, candidate.inner)
+    granules = granules_of(nest, candidate.inner)
     evaluated = candidate.evaluated
     for _ in range(_ROUNDS):
-        tilings = neighbours(task.nest, granules, candidate.sizes)
-        found = _best_of(task, machine, candidate.inner, tilings, objective)
-        evaluated += found.evaluated if found else 0
-        if found is None or found.key >= candidate.key:
+        around = _snapped(nest, candidate.inner, neighbours(nest, granules, candidate.sizes))
+        found, count = look(candidate.inner, rows_of(nest, around), candidate)
+        evaluated += count
+        if found is None:
             break
         candidate = found
     return replace(candidate, evaluated=evaluated)
@@ -216,14 +308,23 @@ def _refined(task: Task, machine: Machine, candidate: _Candidate, objective: Obj
 
 def neighbours(nest: Nest, granules: Mapping[str, int], sizes: Mapping[str, int]) -> dict[str, Any]:
     """Tilings that differ from one in at most two dimensions, as one array per dimension."""
-    choices = {dim: _thinned(extent, granules.get(dim, 1), _CHOICES) for dim, extent in nest.full.items()}
-    columns: dict[str, list[Any]] = {dim: [] for dim in nest.dims}
-    for one, two in itertools.combinations(nest.dims, 2):
-        first, second = (array.ravel() for array in np.meshgrid(choices[one], choices[two]))
-        for dim in nest.dims:
-            varied = first if dim == one else second if dim == two else np.full(len(first), sizes[dim])
-            columns[dim].append(varied)
-    return {dim: np.concatenate(parts) for dim, parts in columns.items()}
+    choices = [_thinned(extent, granules.get(dim, 1), _CHOICES) for dim, extent in nest.full.items()]
+    return {
+        dim: np.append(choices[place], sizes[dim])[row]
+        for (place, dim), row in zip(enumerate(nest.dims), _pairs(tuple(map(len, choices))), strict=True)
+    }
+
+
+@lru_cache(maxsize=256)
+def _pairs(counts: tuple[int, ...]) -> Any:
+    """For every dimension, which of its choices each neighbour takes; the one behind the last means unchanged."""
+    columns: list[list[Any]] = [[] for _ in counts]
+    for one, two in itertools.combinations(range(len(counts)), 2):
+        first, second = (array.ravel() for array in np.meshgrid(np.arange(counts[one]), np.arange(counts[two])))
+        for place, count in enumerate(counts):
+            varied = first if place == one else second if place == two else np.full(len(first), count)
+            columns[place].append(varied)
+    return np.stack([np.concatenate(parts) for parts in columns])
 
 
 def first_of(keys: Sequence[Any], count: int) -> int:
@@ -236,11 +337,6 @@ def first_of(keys: Sequence[Any], count: int) -> int:
             if len(places) == 1:
                 break
     return int(places[0])
-
-
-def _feasible(task: Task, machine: Machine, tile: dict[str, Any]) -> dict[str, Any] | None:
-    fits = np.broadcast_to(held_bytes(task, machine, tile) <= task.capacity_bytes, next(iter(tile.values())).shape)
-    return {dim: array[fits] for dim, array in tile.items()} if fits.any() else None
 
 
 def make_levels(

@@ -24,6 +24,7 @@ from mapper.base import (
     Fusion,
     Goal,
     InfeasibleError,
+    Mapper,
     Objective,
     Residency,
     Rule,
@@ -71,6 +72,7 @@ class Search:
         store: results of earlier runs; None uses and keeps none.
         say: is told how many contractions of a graph are mapped.
         advise: whether a graph that cannot be mapped is tried on changed chips to say what would help.
+        mapper_of: the mapper of a name; another one must find the same (``mapper.compiled``).
         found: results of this run.
         asked: keys of the results that were asked for, in order.
         start: how many of them were asked for before the latest graph.
@@ -86,6 +88,7 @@ class Search:
     store: Store | None = None
     say: Callable[[str], None] | None = None
     advise: bool = True
+    mapper_of: Callable[[str], Mapper] = get_mapper
     found: dict[Key, Found] = field(default_factory=dict)
     asked: list[Key] = field(default_factory=list)
     start: int = 0
@@ -387,7 +390,7 @@ def _solve(search: Search, task: Task) -> Found:
     """The mapper's result, or that of an earlier run."""
     found = search.store.get(task, search.mapper, search.goal) if search.store is not None else None
     if found is None:
-        found = get_mapper(search.mapper)(task, search.machine, search.goal)
+        found = search.mapper_of(search.mapper)(task, search.machine, search.goal)
         if search.store is not None:
             search.store.put(task, search.mapper, search.goal, found)
     return found

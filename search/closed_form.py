@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hwsim.simulation import Entry
+from hwsim.sequence import Entry
 
 
 def closed_seconds(entries: Sequence[Entry]) -> float:
-    """Seconds of all steps of a schedule, from ``hwsim.simulation.build_program``."""
+    """Seconds of all steps of a schedule, from ``hwsim.sequence.make_entries``."""
     return sum(
         (max(entry.work.compute_seconds, entry.work.memory_seconds) + entry.work.overhead_seconds) * entry.repeats
         for entry in entries

@@ -18,10 +18,13 @@ from hwsim.bounds import DoesNotFitError, check_fits, needed_bytes
 from hwsim.chip import Chip
 from hwsim.cost import dollars_per_million
 from hwsim.machine import Machine, capacity_bytes, make_machine
-from hwsim.simulation import build_program, simulate
+from hwsim.sequence import make_entries
+from hwsim.simulation import work_done
 from hwsim.technology import static_power_watts
+from hwsim.totals import totals
 from mapper.base import Goal
 from mapper.base import Objective as MappingGoal
+from mapper.compiled import compiled_mapper
 from mapper.estimate import Estimator, native_precision
 from mapper.graph import Search, map_with
 from search.closed_form import closed_joules, closed_seconds
@@ -134,7 +137,7 @@ def _accuracy(space: Space, design: Design) -> float | None:
 def _mapped(evaluator: Evaluator, design: Design, machine: Machine, front: Front) -> Outcome:
     space, knobs = evaluator.space, dict(design.knobs)
     mapper, goal = str(knobs.get("mapper", space.mapper)), cast(MappingGoal, str(knobs.get("goal", space.goal)))
-    search = shared_search(Search(machine, mapper, Goal(goal)), evaluator.store)
+    search = shared_search(_search(machine, mapper, Goal(goal)), evaluator.store)
     graphs = [_graph(evaluator, Estimator(search), model, place, knobs) for place, model in enumerate(design.models)]
     for graph in graphs:
         try:
@@ -145,14 +148,19 @@ def _mapped(evaluator: Evaluator, design: Design, machine: Machine, front: Front
     weights = [workload.weight for workload in space.workloads]
     accuracy = _accuracy(space, design)
     if front:
-        coarse = shared_search(Search(machine, "coarse", Goal(goal)), evaluator.store)
+        coarse = shared_search(_search(machine, "coarse", Goal(goal)), evaluator.store)
         closed = [_closed(graph, map_with(coarse, graph), machine) for graph in graphs]
         outcome = _judged(space, _totals(machine, graphs, weights, closed, accuracy), "closed form")
         if not _promising(space, outcome, front):
             return outcome
-    reports = [simulate(graph, map_with(search, graph), machine.chip, machine) for graph in graphs]
-    played = [(report.seconds, report.energy_joules, float(report.work)) for report in reports]
+    runs = [totals(graph, map_with(search, graph), machine) for graph in graphs]
+    played = [(one.seconds, one.energy_joules, float(one.work)) for one in runs]
     return _judged(space, _totals(machine, graphs, weights, played, accuracy), "engine")
+
+
+def _search(machine: Machine, mapper: str, goal: Goal) -> Search:
+    """Another chip is the answer to one that can't be mapped, so no advice is worked out."""
+    return Search(machine, mapper, goal, advise=False, mapper_of=compiled_mapper)
 
 
 def _graph(
@@ -183,11 +191,10 @@ def _catalog_graph(model: str, phase: str | None, batch: int, context: Any, bits
 
 
 def _closed(graph: OperatorGraph, schedule: Any, machine: Machine) -> tuple[float, float, float]:
-    _, entries = build_program(graph, schedule, machine)
+    entries = make_entries(graph, schedule, machine)
     seconds = closed_seconds(entries)
-    facts = dict(graph.facts)
-    work = int(facts.get("batch", 1)) * (int(facts.get("context", 1)) if graph.phase == "prefill" else 1)
-    return seconds, closed_joules(entries, seconds, static_power_watts(machine.chip)), float(work)
+    joules = closed_joules(entries, seconds, static_power_watts(machine.chip))
+    return seconds, joules, float(work_done(graph)[0])
 
 
 def _totals(

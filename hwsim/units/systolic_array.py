@@ -13,7 +13,8 @@ Source: SCALE-Sim (Samajdar et al., ISPASS 2020); tests/validation/test_scalesim
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -99,7 +100,7 @@ def gemm_cycles(spec: SystolicArraySpec, shape: Shape, rate: float = 1.0) -> Any
     load = 0 if spec.dataflow == "os" else spec.rows
     period = stream if spec.hide_fill else stream + skew
     if spec.weight_double_buffer:
-        return load + (folds - 1) * np.maximum(period, load) + stream + skew
+        return load + (folds - 1) * _larger(period, load) + stream + skew
     return folds * (period + load) + (skew if spec.hide_fill else 0)
 
 
@@ -117,6 +118,15 @@ def folds_and_stream(spec: SystolicArraySpec, shape: Shape, rate: float) -> tupl
     else:
         stream = ceil(stream, rate)
     return shape.batch * ceil(rows, spec.rows) * ceil(columns, spec.columns), stream
+
+
+def _larger(one: Any, other: Any) -> Any:
+    """The larger of numbers or arrays; numpy is slow on single numbers."""
+    return max(one, other) if isinstance(one, int) and isinstance(other, int) else np.maximum(one, other)
+
+
+def _smaller(one: Any, other: Any) -> Any:
+    return min(one, other) if isinstance(one, int) and isinstance(other, int) else np.minimum(one, other)
 
 
 def ceil(value: Any, divisor: float) -> Any:
@@ -187,10 +197,12 @@ class SystolicArray:
         cycles: Any = None
         for part in self._parts(shape):
             candidate = gemm_cycles(self.spec, part, rate)
-            cycles = candidate if cycles is None else np.minimum(cycles, candidate)
-        cycles = np.maximum(cycles, self._memory_cycles(nest, shape, rate))
+            cycles = candidate if cycles is None else _smaller(cycles, candidate)
+        cycles = _larger(cycles, self._memory_cycles(nest, shape, rate))
         if nest.density < 1:
             cycles = np.ceil(cycles * nest.density)
+        elif isinstance(cycles, int):
+            return cycles
         cycles = np.asarray(cycles).astype(np.int64)
         return cycles if np.ndim(cycles) else int(cycles)
 
@@ -228,7 +240,8 @@ class SystolicArray:
             return cycles
 
         ways = [shared(split) for split in self._splits]
-        return total_cycles(nest, levels, self.traffic(nest, levels), ways, self._bits_per_cycle())
+        limits = self._bits_per_cycle()
+        return total_cycles(nest, levels, self.traffic(nest, levels) if limits else (), ways, limits)
 
     def _bits_per_cycle(self) -> dict[str, float]:
         rates = {name: sustained_bytes_per_second(self._chip.memories[name]) for name in self._feeders()}
@@ -281,17 +294,8 @@ class SystolicArray:
         The closed form sums over all tiles, ragged ones included. An operand that several copies of the array need is
         read once and multicast.
         """
-        rows = access_counts(nest, levels)
-        return tuple(row if row.inner != COMPUTE else self._array_traffic(nest, levels, row) for row in rows)
-
-    def _array_traffic(self, nest: Nest, levels: Sequence[Level], row: Traffic) -> Traffic:
-        gemm, tiles = gemm_of(nest), tile_lengths(nest, levels)
-        fold = fold_sizes(self.spec, nest_rate(self.spec.rates, nest)).get(row.operand)
-        count = _sum_of_accesses(row.operand, fold, gemm, tiles)
-        if row.operand != "output":
-            return Traffic(row.operand, row.outer, row.inner, count, count)
-        results = int(volume(nest.operand("output"), nest.full))
-        return Traffic(row.operand, row.outer, row.inner, count - results, count - results, count, count, results)
+        folds = fold_sizes(self.spec, nest_rate(self.spec.rates, nest))
+        return _traffic(nest, tuple(levels), tuple(folds.items()))
 
     def actions(self, nest: Nest, levels: Sequence[Level]) -> tuple[Action, ...]:
         """Multiply-accumulates, and the registers that pass the two moving operands from element to element."""
@@ -322,6 +326,25 @@ class SystolicArray:
 def _shape_of(nest: Nest, extents: Mapping[str, Any]) -> Shape:
     gemm = gemm_of(nest)
     return Shape(*(product(dims, extents) for dims in (gemm.batch, gemm.m, gemm.n, gemm.k)))
+
+
+@lru_cache(maxsize=4096)
+def _traffic(
+    nest: Nest, levels: tuple[Level, ...], folds: tuple[tuple[Operand, tuple[str, int]], ...]
+) -> tuple[Traffic, ...]:
+    """``SystolicArray.traffic``, kept because mapper and simulator ask for the same mapping one after the other."""
+    gemm, tiles = gemm_of(nest), tile_lengths(nest, levels)
+    rows: list[Traffic] = []
+    for row in access_counts(nest, levels):
+        if row.inner == COMPUTE:
+            count = _sum_of_accesses(row.operand, dict(folds).get(row.operand), gemm, tiles)
+            row = replace(row, outer_reads=count, inner_fills=count)
+            if row.operand == "output":
+                results = int(volume(nest.operand("output"), nest.full))
+                again = count - results
+                row = Traffic(row.operand, row.outer, row.inner, again, again, count, count, results)
+        rows.append(row)
+    return tuple(rows)
 
 
 def _sum_of_accesses(
