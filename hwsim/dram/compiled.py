@@ -20,13 +20,57 @@ _NAMES = ("RD", "WR", "RDA", "WRA", "ACT", "ACT2", "PREpb", "PREab", "REFab", "R
 _FOREVER = 2**62
 
 
-def _rules(device: Device, policy: Policy) -> tuple[Constraint, ...]:
-    """Constraints without those that a longer one of the same kind covers, by preceding command."""
-    longest: dict[tuple[int, int, int, int, bool], int] = {}
-    for rule in device.constraints + (device.corrections if policy.corrected else ()):
-        key = rule.preceding, rule.level, rule.following, rule.window, rule.sibling
-        longest[key] = max(longest.get(key, rule.latency), rule.latency)
-    return tuple(Constraint(k[1], k[0], k[2], latency, k[3], k[4]) for k, latency in sorted(longest.items()))
+def _used(device: Device, policy: Policy, writes: bool, reads: bool) -> set[int]:
+    """Commands that can be issued; constraints on others are never looked at."""
+    by_bank = policy.refresh in ("per_bank", "paired_bank")
+    groups = (
+        (True, ("ACT", "ACT1", "ACT2", "PREpb")),
+        (reads, ("RD", "CAS_RD")),
+        (writes, ("WR", "CAS_WR")),
+        (reads and policy.row_policy != "open", ("RDA",)),
+        (writes and policy.row_policy != "open", ("WRA",)),
+        (policy.refresh == "all_bank", ("REFab", "PREab")),
+        (by_bank, ("REFpb",)),
+    )
+    return {device.command(name) for condition, names in groups if condition for name in names} - {-1}
+
+
+def _rules(device: Device, policy: Policy, used: set[int]) -> list[Constraint]:
+    """Constraints that can bind, by preceding command: without those that a longer and wider one covers."""
+    spans, kept = device.spans, list[Constraint]()
+    rules = device.constraints + (device.corrections if policy.corrected else ())
+    # Wide ones first, long ones first.
+    for rule in sorted(rules, key=lambda rule: (rule.preceding, rule.following, rule.level, -rule.latency)):
+        possible = rule.preceding in used and rule.following in used and rule.latency > 0
+        if not possible or (rule.sibling and device.counts[rule.level] == 1):
+            continue
+        same = [r for r in kept if (r.preceding, r.following) == (rule.preceding, rule.following)]
+        covered = any(
+            other.latency >= rule.latency
+            and (other.window, other.sibling) == (rule.window, rule.sibling)
+            and (other.level == rule.level or (not rule.sibling and spans[other.level] >= spans[rule.level]))
+            and (rule.window == 1 or spans[other.level] == spans[rule.level])
+            for other in same
+        )
+        if not covered:
+            kept.append(rule)
+    return kept
+
+
+def _rule_row(device: Device, rule: Constraint, slot: int) -> tuple[int, list[int]]:
+    """Class of a constraint (sets one value, neighbours, or special) and its numbers in the order of the layout."""
+    spans, scope = device.spans, device.commands[rule.following].scope
+    area = min(rule.level, device.commands[rule.preceding].scope)
+    node = area if rule.window == 1 else rule.level
+    step, without = spans[node], -1
+    if rule.sibling:
+        area, node, step, without = rule.level - 1, rule.level, spans[rule.level], rule.level
+    wide = spans[scope] >= spans[node]
+    count, stride = (1, 1) if wide else (spans[node] // spans[scope], spans[scope])
+    special = rule.window > 1 or rule.sibling or stride > 1
+    place = layout.READY + rule.following * layout.BANK_STRIDE
+    row = [scope if wide else node, place, rule.latency, count, stride, area, spans[area], step, without]
+    return 2 if special else int(count > 1), [*row, rule.window, slot]
 
 
 def _settings(device: Device, policy: Policy, count: int, limit: int) -> dict[int, int]:
@@ -63,7 +107,6 @@ def _settings(device: Device, policy: Policy, count: int, limit: int) -> dict[in
         layout.REQUESTS: count,
         layout.LIMIT: limit,
         layout.WATCHDOG: WATCHDOG_TICKS,
-        layout.LAST_LEVEL: len(device.levels) - 1,
         layout.TWO_BUSES: int(any(command.bus == "column" for command in device.commands)),
     }
 
@@ -73,28 +116,38 @@ def _part(array: Integers, start: int, rows: int, columns: int = 1) -> Integers:
     return array[start : start + rows * columns].reshape(rows, columns)
 
 
-def _tables(device: Device, policy: Policy, settings: dict[int, int]) -> Integers:
+def _rule_tables(device: Device, rules: list[Constraint], table: Integers) -> None:
+    """Write the constraints of every command, those that are alike together."""
+    windows = [rule for rule in rules if rule.window > 1]
+    rows = [(rule.preceding, *_rule_row(device, rule, windows.index(rule) if rule in windows else 0)) for rule in rules]
+    rows.sort(key=lambda row: row[:2])
+    start = layout.START
+    _part(table, start, len(rows), layout.PER_RULE)[:] = [row for _, _, row in rows]
+    groups = [(command, kind) for command, kind, _ in rows]
+    for command in range(len(device.commands)):
+        bounds = [sum(group < (command, kind) for group in groups) for kind in range(layout.PER_RULES)]
+        place = layout.RULES_OF + command * layout.PER_RULES
+        table[place : place + layout.PER_RULES] = [bound * layout.PER_RULE for bound in bounds]
+
+
+def _tables(device: Device, policy: Policy, settings: dict[int, int], used: set[int]) -> Integers:
     """Everything that does not change."""
     table = np.zeros(layout.TABLE_SIZE, dtype=np.int64)
-    sizes = [device.banks // span for span in device.spans]
-    before = [sum(sizes[:level]) for level in range(len(sizes))]
-    levels = np.array([before, device.spans, device.counts], dtype=np.int64).T
-    _part(table, layout.NODES_BEFORE, len(levels), layout.PER_LEVEL)[:] = levels
-    nodes = _part(table, layout.NODE, device.banks, layout.MAX_LEVELS)
-    nodes[:] = layout.MAX_NODES - 1
+    first = _part(table, layout.FIRST, device.banks, layout.MAX_LEVELS)
     for level, span in enumerate(device.spans):
-        nodes[:, level] = before[level] + np.arange(device.banks) // span
-    rules = _rules(device, policy)
-    windows = [rule for rule in rules if rule.window > 1]
-    _part(table, layout.LEVEL, len(rules), layout.PER_RULE)[:] = [
-        (r.level, r.following, r.latency, r.window, int(r.sibling), windows.index(r) if r.window > 1 else 0)
-        for r in rules
-    ]
+        first[:, level] = np.arange(device.banks) // span * span
+    _rule_tables(device, _rules(device, policy, used), table)
     commands = device.commands
-    bounds = np.searchsorted([rule.preceding for rule in rules], np.arange(len(commands) + 1))
-    _part(table, layout.RULE_START, len(bounds))[:, 0] = bounds
     _part(table, layout.SCOPE, len(commands), layout.PER_COMMAND)[:] = [
-        (item.scope, _EFFECTS.get(item.effect, layout.OTHER), _BUSES[item.bus], int(item.closes)) for item in commands
+        (
+            item.scope,
+            _EFFECTS.get(item.effect, layout.OTHER),
+            _BUSES[item.bus],
+            int(item.closes),
+            device.spans[item.scope],
+            layout.READY + index * layout.BANK_STRIDE,
+        )
+        for index, item in enumerate(commands)
     ]
     for place, name in enumerate(_NAMES, start=layout.RD):
         table[place] = device.command(name)
@@ -121,7 +174,9 @@ def _state(device: Device, policy: Policy) -> Integers:
     _part(state, layout.OPEN, device.banks, layout.PER_BANK)[:, 0] = -1
     entries = _part(state, layout.ID, layout.MAX_ENTRIES, layout.PER_ENTRY)
     entries[:, layout.NEXT - layout.ID] = np.arange(1, layout.MAX_ENTRIES + 1)
-    _part(state, layout.HEAD, layout.QUEUES, layout.PER_QUEUE)[:, :2] = -1
+    _part(state, layout.HEAD, layout.QUEUES, layout.PER_QUEUE)[:] = (-1, -1, 0, layout.FAR, -1)
+    state[layout.OLDEST : layout.KEY] = -1
+    state[layout.KEY : layout.READY] = layout.FAR
     state[[layout.OPENING, layout.SYNCED, layout.EDGE]] = -1
     by_bank = policy.refresh in ("per_bank", "paired_bank")
     interval = device.refresh.per_bank if by_bank else device.refresh.all_bank
@@ -162,7 +217,8 @@ def play(device: Device, policy: Policy, requests: Requests, limit: int = _FOREV
 
     _check(device, policy)
     settings = _settings(device, policy, len(requests), limit) | {layout.LOGGING: int(log)}
-    tables, state = _tables(device, policy, settings), _state(device, policy)
+    used = _used(device, policy, writes=bool(requests.write.any()), reads=not requests.write.all())
+    tables, state = _tables(device, policy, settings, used), _state(device, policy)
     columns = (requests.time, requests.write, requests.line, requests.bank, requests.row, requests.column)
     work = np.full((len(requests), layout.WORK_COLUMNS), -1, dtype=np.int64)
     for index, column in enumerate(columns):

@@ -3,8 +3,8 @@
 # pyright: basic
 from __future__ import annotations
 
-from hwsim.dram._kernels.choose import best_of, priority_ready, wake_at
-from hwsim.dram._kernels.device import ready_at, wake_queues
+from hwsim.dram._kernels.choose import best_of, is_column, priority_ready, wake_at
+from hwsim.dram._kernels.device import ready_at
 from hwsim.dram._kernels.issue import (
     activate,
     advance,
@@ -27,16 +27,20 @@ from hwsim.dram._kernels.layout import (
     CLOCK_OFF,
     CMD,
     COLUMN_BUS,
+    COLUMNS,
     DEADLINE,
     DRAIN_START,
     DRAIN_STOP,
     DRAINING,
+    DUE,
     EDGE,
     EDGE_ALL,
     EDGE_BANK,
     EDGES,
     EFFECT,
-    LAST_LEVEL,
+    FCFS,
+    KINDS,
+    LANES,
     LENGTH,
     NONE,
     OPEN_BY,
@@ -55,16 +59,17 @@ from hwsim.dram._kernels.layout import (
     RING,
     ROW,
     ROW_BUS,
-    SCOPE,
+    SCHEDULER,
     SHARED,
+    SPAN,
     SYNC_READ,
     SYNC_WRITE,
     SYNCED,
     SYNCED_QUEUE,
-    WAKE_COLUMN,
+    WAKE,
     WRITES,
 )
-from hwsim.dram._kernels.queues import is_column, unlink
+from hwsim.dram._kernels.queues import unlink
 
 
 @inner
@@ -78,22 +83,22 @@ def _queue_to_serve(t, s):
 
 
 @inner
-def _pick(t, s, work, bus):
+def _pick(t, s, bus):
     """Entry, queue and maintenance command to issue next; NONE for what does not apply."""
     if bus != ROW_BUS:
-        entry = best_of(t, s, work, ACTIVATED, bus)
+        entry = best_of(t, s, ACTIVATED, bus)
         if entry >= 0:
             return entry, ACTIVATED, NONE
     if s[PRIORITY_HEAD] != s[PRIORITY_TAIL]:
         return NONE, NONE, priority_ready(t, s, bus)
     queue = _queue_to_serve(t, s)
-    return best_of(t, s, work, queue, bus), queue, NONE
+    return best_of(t, s, queue, bus), queue, NONE
 
 
 @inner
 def shared_tick(t, s, work):
     """One command."""
-    entry, queue, maintenance = _pick(t, s, work, SHARED)
+    entry, queue, maintenance = _pick(t, s, SHARED)
     if entry >= 0:
         carry_out(t, s, work, queue, entry)
     elif maintenance >= 0:
@@ -103,7 +108,7 @@ def shared_tick(t, s, work):
 @inner
 def _row_bus(t, s, work):
     """A row command; notes what the falling edge has to know of it."""
-    entry, queue, maintenance = _pick(t, s, work, ROW_BUS)
+    entry, queue, maintenance = _pick(t, s, ROW_BUS)
     if entry < 0 and maintenance < 0:
         return
     if maintenance >= 0:
@@ -113,7 +118,7 @@ def _row_bus(t, s, work):
     if t[EDGES] == 2 and s[CLOCK] % 2 == 1:
         s[EDGE] = s[CLOCK] + (3 if t[EFFECT + command * PER_COMMAND] == OPENS else 1)
         s[EDGE_BANK] = bank
-        s[EDGE_ALL] = 1 if t[SCOPE + command * PER_COMMAND] < t[LAST_LEVEL] else 0
+        s[EDGE_ALL] = 1 if t[SPAN + command * PER_COMMAND] > 1 else 0
     if maintenance >= 0:
         carry_out_maintenance(t, s, maintenance)
     else:
@@ -124,20 +129,23 @@ def _row_bus(t, s, work):
 def split_tick(t, s, work):
     """A column command, then a row command; on a falling edge only the latter."""
     if t[EDGES] == 1 or s[CLOCK] % 2 == 1:
-        entry, queue, _ = _pick(t, s, work, COLUMN_BUS)
+        entry, queue, _ = _pick(t, s, COLUMN_BUS)
         if entry >= 0:
             carry_out(t, s, work, queue, entry)
     else:
-        _wake_for_columns(s)
+        _wake_for_columns(t, s)
     _row_bus(t, s, work)
 
 
 @inner
-def _wake_for_columns(s):
+def _wake_for_columns(t, s):
     """Note when the column bus may have something to serve; not before the next rising edge."""
+    if t[SCHEDULER] == FCFS:
+        wake_at(s, s[CLOCK] + 1)
+    for lane in range(LANES):
+        wake_at(s, max(s[WAKE + lane * KINDS + COLUMNS], s[CLOCK] + 1))
     for queue in range(QUEUES):
-        if s[LENGTH + queue * PER_QUEUE] > 0:
-            wake_at(s, max(s[WAKE_COLUMN + queue * PER_QUEUE], s[CLOCK] + 1))
+        wake_at(s, max(s[DUE + queue * PER_QUEUE], s[CLOCK] + 1))
 
 
 @inner
@@ -147,8 +155,7 @@ def _finish_opening(t, s, work):
     s[CMD + entry * PER_ENTRY] = t[ACT2]
     send(t, s, t[ACT2], s[BANK + entry * PER_ENTRY], s[ROW + entry * PER_ENTRY], NONE)
     s[OPENING] = -1
-    activate(t, s, entry)
-    wake_queues(s)
+    activate(t, s, work, entry)
 
 
 @inner
@@ -206,9 +213,8 @@ def _carry_out_split(t, s, work, queue, entry):
     elif command == t[ACT]:
         count_row(s, entry)
         send_entry(t, s, work, entry)
-        unlink(t, s, queue, entry)
+        unlink(t, s, work, queue, entry)
         s[OPENING], s[OPEN_BY] = entry, s[CLOCK] + t[DEADLINE]
-        wake_queues(s)
     else:
         carry_out(t, s, work, queue, entry)
 
@@ -222,7 +228,7 @@ def split_activate_tick(t, s, work):
     if s[OPENING] >= 0 and s[OPEN_BY] <= s[CLOCK]:
         _finish_opening(t, s, work)
         return
-    entry, queue, maintenance = _pick(t, s, work, SHARED)
+    entry, queue, maintenance = _pick(t, s, SHARED)
     if entry >= 0:
         _carry_out_split(t, s, work, queue, entry)
     elif maintenance >= 0:

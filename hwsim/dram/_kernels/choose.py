@@ -6,17 +6,22 @@ from __future__ import annotations
 from hwsim.dram._kernels.device import ready_at
 from hwsim.dram._kernels.jit import inner
 from hwsim.dram._kernels.layout import (
+    ACT,
     ACT2,
     ACTIVATED,
-    ARRIVE,
+    ACTIVATES,
+    ACTIVE,
     BANK,
-    BANKS_BELOW,
-    BLOCKED,
+    BANK_STRIDE,
+    BANKS,
     BUS,
     CLOCK,
     CLOSES,
     CMD,
+    COLUMN,
     COLUMN_BUS,
+    COLUMNS,
+    DUE,
     EARLIEST,
     EDGE,
     EDGE_ALL,
@@ -26,57 +31,63 @@ from hwsim.dram._kernels.layout import (
     FAR,
     FCFS,
     FINAL,
-    FIRST_READY_ROW_HIT,
+    FIRST,
     HEAD,
     HIT_FIRST,
-    ID,
-    LAST_LEVEL,
-    MARK,
-    MARKS,
-    MAX_COMMANDS,
+    KEY,
+    KINDS,
+    LENGTH,
+    MAX_ENTRIES,
     MAX_LEVELS,
-    MAX_NODES,
-    NEXT,
-    NODE,
-    NODES_BEFORE,
     NONE,
+    OPEN,
     OPENING,
-    OTHERS,
     PAIR_SPAN,
-    PATIENCE,
     PER_BANK,
     PER_COMMAND,
     PER_ENTRY,
-    PER_LEVEL,
     PER_QUEUE,
+    PREAB,
+    PRECHARGES,
+    PREPB,
     PRIORITY,
     PRIORITY_HEAD,
     PRIORITY_TAIL,
     RD,
-    READY,
-    READY_AT,
+    READY_OF,
+    REFPB,
     REFRESHES,
     RING,
+    ROW,
     ROW_BUS,
     SCHEDULER,
     SCOPE,
     SHARED,
+    SPAN,
     SPLIT,
-    WAITING,
-    WAKE_COLUMN,
-    WAKE_OTHER,
-    WORK_COLUMNS,
+    STARVED,
+    WAKE,
     WR,
-    WRITES,
 )
-from hwsim.dram._kernels.queues import closes_active, is_column, is_ready, maintenance_command, refresh_entry
+from hwsim.dram._kernels.queues import lane_of, refresh_keys
 
 
 @inner
 def wake_at(s, clock):
     """Note that something may be possible at a tick."""
-    if clock < s[EARLIEST]:
-        s[EARLIEST] = clock
+    s[EARLIEST] = min(s[EARLIEST], clock)
+
+
+@inner
+def is_column(t, command):
+    """Whether a command reads or writes."""
+    return t[EFFECT + command * PER_COMMAND] == COLUMN
+
+
+@inner
+def low_bank(t, command, bank):
+    """First bank that a command to a bank addresses."""
+    return t[FIRST + bank * MAX_LEVELS + t[SCOPE + command * PER_COMMAND]]
 
 
 @inner
@@ -90,8 +101,7 @@ def _edge_allows(t, s, command, bank):
     span = t[PAIR_SPAN]
     if clock != s[EDGE] or bank // span != s[EDGE_BANK] // span:
         return True
-    single = t[SCOPE + command * PER_COMMAND] == t[LAST_LEVEL]
-    return s[EDGE_ALL] == 0 and single and bank != s[EDGE_BANK]
+    return s[EDGE_ALL] == 0 and t[SPAN + command * PER_COMMAND] == 1 and bank != s[EDGE_BANK]
 
 
 @inner
@@ -103,8 +113,7 @@ def _opening_allows(t, s, command, bank):
         return True
     if t[CLOSES + command * PER_COMMAND] == 0 and t[EFFECT + command * PER_COMMAND] != REFRESHES:
         return False
-    span = t[BANKS_BELOW + t[SCOPE + command * PER_COMMAND] * PER_LEVEL]
-    return s[BANK + s[OPENING] * PER_ENTRY] // span != bank // span
+    return low_bank(t, command, s[BANK + s[OPENING] * PER_ENTRY]) != low_bank(t, command, bank)
 
 
 @inner
@@ -115,197 +124,149 @@ def allowed(t, s, command, bank, bus):
     if t[EDGES] == 2 and not _edge_allows(t, s, command, bank):
         wake_at(s, s[CLOCK] + 1)
         return False
-    if t[SPLIT] == 0:
-        return True
-    return _opening_allows(t, s, command, bank)
+    return t[SPLIT] == 0 or _opening_allows(t, s, command, bank)
 
 
 @inner
-def _candidate(t, s, queue, entry, bus):
-    """Whether the next command of an entry may go now, timing and bus included."""
-    command, bank = s[CMD + entry * PER_ENTRY], s[BANK + entry * PER_ENTRY]
+def closes_active(t, s, command, bank):
+    """Whether a command closes a bank that was activated for somebody."""
+    if t[CLOSES + command * PER_COMMAND] == 0 or s[LENGTH + ACTIVATED * PER_QUEUE] == 0:
+        return False
+    low = low_bank(t, command, bank)
+    for other in range(low, low + t[SPAN + command * PER_COMMAND]):  # noqa: SIM110
+        if s[ACTIVE + other * PER_BANK] > 0:
+            return True
+    return False
+
+
+@inner
+def _next_command(t, s, entry):
+    """What an entry needs next, from the row of its bank."""
+    row = s[OPEN + s[BANK + entry * PER_ENTRY] * PER_BANK]
+    if row == s[ROW + entry * PER_ENTRY]:
+        return s[FINAL + entry * PER_ENTRY]
+    if row == -1:
+        return t[ACT]
+    return t[ACT2] if row == -2 else t[PREPB]
+
+
+@inner
+def _may_go(t, s, queue, entry, bus):
+    """Whether the next command of one entry may go now; notes when timing will allow it."""
+    command, bank = _next_command(t, s, entry), s[BANK + entry * PER_ENTRY]
     if bus != SHARED and t[BUS + command * PER_COMMAND] != bus:
         return False
-    if not is_ready(t, s, entry, s[CLOCK]):
+    at = ready_at(t, s, command, bank)
+    if at > s[CLOCK]:
+        wake_at(s, at)
         return False
     if not allowed(t, s, command, bank, bus):
         return False
-    if queue == ACTIVATED:
-        return True
-    if closes_active(t, s, command, bank):
-        s[BLOCKED] = 1
-        return False
-    return True
+    return queue == ACTIVATED or not closes_active(t, s, command, bank)
 
 
 @inner
-def _soonest(t, s, entry, bus, clock, soonest):
-    """The earlier of a tick and the one at which timing allows an entry; what may go already waits for others."""
-    ready = s[READY + entry * PER_ENTRY]
-    if ready <= clock or ready >= soonest:
-        return soonest
-    if bus != SHARED and t[BUS + s[CMD + entry * PER_ENTRY] * PER_COMMAND] != bus:
-        return soonest
-    return ready
-
-
-@inner
-def _keeps_hit(t, s, entry, mark):
-    """Whether the next command would close a row that a marked request hits."""
-    if s[MARK + s[BANK + entry * PER_ENTRY] * PER_BANK] != mark:
-        return False
-    command = s[CMD + entry * PER_ENTRY]
-    return command != s[FINAL + entry * PER_ENTRY] and t[CLOSES + command * PER_COMMAND] != 0
-
-
-@inner
-def _in_order(t, s, queue, bus):
-    """Oldest entry whose command may go; with marks, no row is closed for an entry younger than a hit on it."""
-    guard = t[SCHEDULER] == FIRST_READY_ROW_HIT
-    clock = s[CLOCK]
-    soonest = FAR
-    others = 0
-    s[MARKS] += 1
-    mark = s[MARKS]
-    best = NONE
-    entry = s[HEAD + queue * PER_QUEUE]
-    while entry >= 0:
-        refresh_entry(t, s, entry)
-        if s[CMD + entry * PER_ENTRY] != s[FINAL + entry * PER_ENTRY]:
-            others = 1
-        elif guard:
-            s[MARK + s[BANK + entry * PER_ENTRY] * PER_BANK] = mark
-        due = s[READY + entry * PER_ENTRY] <= clock and not _keeps_hit(t, s, entry, mark)
-        if due and _candidate(t, s, queue, entry, bus):
-            if queue != ACTIVATED:
-                return entry
-            if best < 0 or s[ID + entry * PER_ENTRY] < s[ID + best * PER_ENTRY]:
-                best = entry
-        soonest = _soonest(t, s, entry, bus, clock, soonest)
-        entry = s[NEXT + entry * PER_ENTRY]
-    wake_at(s, soonest)
-    s[OTHERS + queue * PER_QUEUE] = others
+def _oldest(t, s, lane, kind, command):
+    """Smallest key of a lane and kind whose command may go now, FAR if none; notes when the first may."""
+    wake, keys = WAKE + lane * KINDS + kind, KEY + (lane * KINDS + kind) * BANK_STRIDE
+    clock, ready = s[CLOCK], t[READY_OF + command * PER_COMMAND]
+    if s[wake] > clock:
+        wake_at(s, s[wake])
+        return FAR
+    best = soonest = FAR
+    for bank in range(t[BANKS]):
+        key, at = s[keys + bank], s[ready + bank]
+        best = min(best, key if at <= clock else FAR)
+        soonest = min(soonest, FAR if (at <= clock) | (key == FAR) else at)
+    s[wake] = soonest if best == FAR else clock
+    wake_at(s, s[wake])
     return best
 
 
 @inner
-def _mark_hits(t, s, queue):
-    """Mark the banks that a queued request hits; note whether some request is no hit."""
-    s[MARKS] += 1
-    entry, others = s[HEAD + queue * PER_QUEUE], 0
-    while entry >= 0:
-        refresh_entry(t, s, entry)
-        if s[CMD + entry * PER_ENTRY] == s[FINAL + entry * PER_ENTRY]:
-            s[MARK + s[BANK + entry * PER_ENTRY] * PER_BANK] = s[MARKS]
-        else:
-            others = 1
-        entry = s[NEXT + entry * PER_ENTRY]
-    s[OTHERS + queue * PER_QUEUE] = others
+def _beside_edge(t, s, lane):
+    """``_oldest`` of the precharges that may go at the falling edge that ends a row command."""
+    keys, clock, ready = KEY + (lane * KINDS + PRECHARGES) * BANK_STRIDE, s[CLOCK], t[READY_OF + t[PREPB] * PER_COMMAND]
+    best = FAR
+    for bank in range(t[BANKS]):
+        key = s[keys + bank]
+        if key < best and s[ready + bank] <= clock and _edge_allows(t, s, t[PREPB], bank):
+            best = key
+    wake_at(s, clock + 1)
+    return best
 
 
 @inner
-def _better(s, entry, best, hit):
-    """Whether an entry beats the best so far: hits before others, then the older one."""
-    if best < 0:
-        return True
-    best_hit = s[CMD + best * PER_ENTRY] == s[FINAL + best * PER_ENTRY]
-    if hit != best_hit:
-        return hit
-    return s[ID + entry * PER_ENTRY] < s[ID + best * PER_ENTRY]
+def _oldest_for_rows(t, s, lane):
+    """Smallest key of a lane that needs an activate or a precharge."""
+    clock = s[CLOCK]
+    if t[EDGES] == 2 and clock % 2 == 0:
+        wake_at(s, max(s[WAKE + lane * KINDS + ACTIVATES], clock + 1))
+        if clock == s[EDGE]:
+            return _beside_edge(t, s, lane)
+        return _oldest(t, s, lane, PRECHARGES, t[PREPB])
+    best = FAR
+    if s[OPENING] < 0:
+        best = _oldest(t, s, lane, ACTIVATES, t[ACT])
+    return min(best, _oldest(t, s, lane, PRECHARGES, t[PREPB]))
 
 
 @inner
-def _hits_first(t, s, work, queue, bus):
-    """Row hits first, nobody starves; see hit_first in hwsim/dram/policies/schedulers.py."""
-    head = s[HEAD + queue * PER_QUEUE]
-    if head < 0:
-        return NONE
-    _mark_hits(t, s, queue)
-    due = work[ARRIVE + s[ID + head * PER_ENTRY] * WORK_COLUMNS] + t[PATIENCE] + 1
-    closed_bank = NONE
+def _starved(t, s, queue, bus):
+    """The first of a queue if it has waited too long and may go; its bank serves nobody else meanwhile."""
+    due = s[DUE + queue * PER_QUEUE]
     if s[CLOCK] < due:
         wake_at(s, due)
-    else:
-        if _candidate(t, s, queue, head, bus):
-            return head
-        closed_bank = s[BANK + head * PER_ENTRY]
-    entry = head
-    best = NONE
-    clock = s[CLOCK]
-    soonest = FAR
-    while entry >= 0:
-        open_to = s[BANK + entry * PER_ENTRY] != closed_bank and s[READY + entry * PER_ENTRY] <= clock
-        due = open_to and not _keeps_hit(t, s, entry, s[MARKS])
-        if due and _candidate(t, s, queue, entry, bus):
-            hit = s[CMD + entry * PER_ENTRY] == s[FINAL + entry * PER_ENTRY]
-            if _better(s, entry, best, hit):
-                best = entry
-            if hit and queue != ACTIVATED:
-                return entry
-        soonest = _soonest(t, s, entry, bus, clock, soonest)
-        entry = s[NEXT + entry * PER_ENTRY]
-    wake_at(s, soonest)
-    return best
+        return NONE
+    head = s[HEAD + queue * PER_QUEUE]
+    if s[STARVED + queue * PER_QUEUE] < 0:
+        bank = s[BANK + head * PER_ENTRY]
+        s[STARVED + queue * PER_QUEUE] = bank
+        refresh_keys(t, s, lane_of(s, queue, head), bank)
+    return head if _may_go(t, s, queue, head, bus) else NONE
 
 
 @inner
-def _head_only(t, s, queue, bus):
-    """The oldest, if its command may go."""
+def _by_age(t, s, queue, bus):
+    """Oldest entry of a queue whose command may go now; row hits first where the scheduler says so."""
+    lanes = 2 if queue == ACTIVATED else 1
+    best = FAR
+    if bus != ROW_BUS:
+        for lane in range(queue, queue + lanes):
+            best = min(best, _oldest(t, s, lane, COLUMNS, t[WR] if lane % 2 == 1 else t[RD]))
+    if bus != COLUMN_BUS and (best == FAR or t[SCHEDULER] != HIT_FIRST):
+        for lane in range(queue, queue + lanes):
+            best = min(best, _oldest_for_rows(t, s, lane))
+    return NONE if best == FAR else best % MAX_ENTRIES
+
+
+@inner
+def best_of(t, s, queue, bus):
+    """Best entry of a queue whose command may go now; NONE if none."""
     head = s[HEAD + queue * PER_QUEUE]
     if head < 0:
         return NONE
-    refresh_entry(t, s, head)
-    if _candidate(t, s, queue, head, bus):
-        return head
-    wake_at(s, _soonest(t, s, head, bus, s[CLOCK], FAR))
-    return NONE
-
-
-@inner
-def _columns_from(t, s, queue):
-    """No column command of a queue can go before this tick: what the groups that have entries allow."""
-    command = t[WR] if queue == WRITES else t[RD]
-    soonest = FAR
-    level = t[LAST_LEVEL] - 1
-    base, span = t[NODES_BEFORE + level * PER_LEVEL], t[BANKS_BELOW + level * PER_LEVEL]
-    place = NODE
-    for group in range(base, t[NODES_BEFORE + (level + 1) * PER_LEVEL]):
-        if s[WAITING + queue * MAX_NODES + group] > 0:
-            at = s[READY_AT + group * MAX_COMMANDS + command]
-            for above in range(place, place + level):
-                at = max(at, s[READY_AT + t[above] * MAX_COMMANDS + command])
-            soonest = min(soonest, at)
-        place += span * MAX_LEVELS
-    return soonest
-
-
-@inner
-def best_of(t, s, work, queue, bus):
-    """Best entry of a queue whose command may go now; NONE if none. Skips queues known to have nothing yet."""
-    column = WAKE_OTHER if bus == ROW_BUS else WAKE_COLUMN
-    clock = s[CLOCK]
-    if s[column + queue * PER_QUEUE] > clock:
-        wake_at(s, s[column + queue * PER_QUEUE])
-        return NONE
-    if queue != ACTIVATED and (bus == COLUMN_BUS or (bus == SHARED and s[OTHERS + queue * PER_QUEUE] == 0)):
-        bound = _columns_from(t, s, queue)
-        if bound > clock:
-            wake_at(s, bound)
-            return NONE
-    if bus == ROW_BUS and s[OTHERS + queue * PER_QUEUE] == 0:
-        return NONE
-    before = s[EARLIEST]
-    s[EARLIEST] = FAR
-    if t[SCHEDULER] == HIT_FIRST:
-        entry = _hits_first(t, s, work, queue, bus)
-    elif t[SCHEDULER] == FCFS:
-        entry = _head_only(t, s, queue, bus)
+    if t[SCHEDULER] == FCFS:
+        entry = head if _may_go(t, s, queue, head, bus) else NONE
     else:
-        entry = _in_order(t, s, queue, bus)
-    if entry < 0:
-        s[column + queue * PER_QUEUE] = s[EARLIEST]
-    wake_at(s, before)
+        entry = _starved(t, s, queue, bus)
+        if entry < 0:
+            entry = _by_age(t, s, queue, bus)
+    if entry >= 0:
+        s[CMD + entry * PER_ENTRY] = _next_command(t, s, entry)
     return entry
+
+
+@inner
+def _maintenance_command(t, s, command, bank):
+    """What has to come next for a refresh or a precharge."""
+    if t[CLOSES + command * PER_COMMAND] != 0:
+        return command
+    low = low_bank(t, command, bank)
+    for other in range(low, low + t[SPAN + command * PER_COMMAND]):
+        if s[OPEN + other * PER_BANK] != -1:
+            return t[PREPB] if command == t[REFPB] else t[PREAB]
+    return command
 
 
 @inner
@@ -315,7 +276,7 @@ def priority_ready(t, s, bus):
     if head == s[PRIORITY_TAIL]:
         return NONE
     final, bank = s[PRIORITY + (head % RING) * 2], s[PRIORITY + (head % RING) * 2 + 1]
-    command = maintenance_command(t, s, final, bank)
+    command = _maintenance_command(t, s, final, bank)
     if bus != SHARED and t[BUS + command * PER_COMMAND] != bus:
         return NONE
     at = ready_at(t, s, command, bank)

@@ -3,7 +3,8 @@
 # pyright: basic
 from __future__ import annotations
 
-from hwsim.dram._kernels.device import issue_rows, issue_timing, ready_at, wake_queues
+from hwsim.dram._kernels.choose import is_column, low_bank
+from hwsim.dram._kernels.device import issue_timing, ready_at
 from hwsim.dram._kernels.jit import inner
 from hwsim.dram._kernels.layout import (
     ACCESSES,
@@ -11,13 +12,14 @@ from hwsim.dram._kernels.layout import (
     ACTIVATED,
     ACTIVE,
     ASKED,
+    AT_CAP,
     BANK,
+    BANK_STRIDE,
     BANKS,
-    BANKS_BELOW,
-    BLOCKED,
+    BEGINS,
+    BELOW,
     CAP,
     CAPPED_ROWS,
-    CHANGES,
     CLOCK,
     CLOSED_ROWS,
     CLOSES,
@@ -31,10 +33,10 @@ from hwsim.dram._kernels.layout import (
     EFFECT,
     FAITHFUL,
     FINAL,
-    HEAD,
     HITS,
     ID,
     ISSUED,
+    LANES,
     LAST_ISSUE,
     LENGTH,
     LOG,
@@ -42,39 +44,52 @@ from hwsim.dram._kernels.layout import (
     LOGGED,
     LOGGING,
     MISSES,
-    NEXT,
     NONE,
+    OLDEST,
     OPEN,
     OPEN_ROWS,
+    OPENS,
     PENDING,
     PENDING_TAIL,
     PER_BANK,
     PER_COMMAND,
     PER_ENTRY,
-    PER_LEVEL,
     PER_QUEUE,
     PRIORITY,
     PRIORITY_HEAD,
     PRIORITY_TAIL,
-    QUEUES,
     RD,
     RDA,
     READ_LATENCY,
     RING,
     ROW,
     ROW_POLICY,
-    SCOPE,
+    SPAN,
     STALLED,
-    VERSION,
-    WAKE_COLUMN,
-    WAKE_OTHER,
     WORK_COLUMN,
     WORK_COLUMNS,
     WR,
     WRA,
     WRITE,
 )
-from hwsim.dram._kernels.queues import append, is_column, release, unlink
+from hwsim.dram._kernels.queues import append, bank_freed, release, row_changed, unlink
+
+
+@inner
+def _change_rows(t, s, command, bank, row):
+    """Open and closed rows after a command."""
+    effect = t[EFFECT + command * PER_COMMAND]
+    if effect == OPENS:
+        s[OPEN + bank * PER_BANK] = row
+        row_changed(t, s, bank)
+    elif effect == BEGINS:
+        s[OPEN + bank * PER_BANK] = -2
+        row_changed(t, s, bank)
+    elif t[CLOSES + command * PER_COMMAND] != 0:
+        low = low_bank(t, command, bank)
+        for closed in range(low, low + t[SPAN + command * PER_COMMAND]):
+            s[OPEN + closed * PER_BANK] = -1
+            row_changed(t, s, closed)
 
 
 @inner
@@ -82,7 +97,7 @@ def send(t, s, command, bank, row, column):
     """A command to the device, with the log."""
     clock = s[CLOCK]
     issue_timing(t, s, command, bank, clock)
-    issue_rows(t, s, command, bank, row)
+    _change_rows(t, s, command, bank, row)
     s[COUNT + command] += 1
     s[LAST_ISSUE] = clock
     s[ISSUED] += 1
@@ -98,12 +113,15 @@ def send(t, s, command, bank, row, column):
 def _count_access(t, s, command, bank):
     """Accesses since a row was opened."""
     if t[CLOSES + command * PER_COMMAND] != 0:
-        span = t[BANKS_BELOW + t[SCOPE + command * PER_COMMAND] * PER_LEVEL]
-        low = bank // span * span
-        for other in range(low, low + span):
+        low = low_bank(t, command, bank)
+        for other in range(low, low + t[SPAN + command * PER_COMMAND]):
+            if s[ACCESSES + other * PER_BANK] >= t[CAP] and s[ASKED + other * PER_BANK] == 0:
+                s[AT_CAP] -= 1
             s[ACCESSES + other * PER_BANK], s[ASKED + other * PER_BANK] = 0, 0
     elif command == t[RD] or command == t[WR]:
         s[ACCESSES + bank * PER_BANK] += 1
+        if s[ACCESSES + bank * PER_BANK] == t[CAP] and s[ASKED + bank * PER_BANK] == 0:
+            s[AT_CAP] += 1
 
 
 @inner
@@ -134,14 +152,12 @@ def count_row(s, entry):
 @inner
 def _others_want_row(s, entry):
     """Whether another queued request wants the same row."""
-    for queue in range(QUEUES):
-        other = s[HEAD + queue * PER_QUEUE]
+    for lane in range(LANES):
+        other = s[OLDEST + lane * BANK_STRIDE + s[BANK + entry * PER_ENTRY]]
         while other >= 0:
-            same_bank = s[BANK + other * PER_ENTRY] == s[BANK + entry * PER_ENTRY]
-            same_row = s[ROW + other * PER_ENTRY] == s[ROW + entry * PER_ENTRY]
-            if same_bank and same_row and other != entry:
+            if s[ROW + other * PER_ENTRY] == s[ROW + entry * PER_ENTRY] and other != entry:
                 return True
-            other = s[NEXT + other * PER_ENTRY]
+            other = s[BELOW + other * PER_ENTRY]
     return False
 
 
@@ -155,11 +171,10 @@ def _precharge_allowed(t, s, entry):
         return False
     if t[FAITHFUL] != 0:
         return True
-    other = s[HEAD + ACTIVATED * PER_QUEUE]
-    while other >= 0:
-        if other != entry and s[BANK + other * PER_ENTRY] == bank:
+    for lane in range(ACTIVATED, LANES):
+        other = s[OLDEST + lane * BANK_STRIDE + bank]
+        if other >= 0 and (other != entry or s[BELOW + other * PER_ENTRY] >= 0):
             return False
-        other = s[NEXT + other * PER_ENTRY]
     return True
 
 
@@ -184,14 +199,11 @@ def upgrade(t, s, entry):
 @inner
 def _retire(t, s, work, queue, entry):
     """The last command of a request was issued."""
-    unlink(t, s, queue, entry)
-    s[WAKE_COLUMN + queue * PER_QUEUE] = 0
-    s[WAKE_OTHER + queue * PER_QUEUE] = 0
+    unlink(t, s, work, queue, entry)
     if queue == ACTIVATED:
-        s[ACTIVE + s[BANK + entry * PER_ENTRY] * PER_BANK] -= 1
-        if s[BLOCKED] != 0:
-            s[BLOCKED] = 0
-            wake_queues(s)
+        bank = s[BANK + entry * PER_ENTRY]
+        s[ACTIVE + bank * PER_BANK] -= 1
+        bank_freed(t, s, bank)
     request, clock = s[ID + entry * PER_ENTRY], s[CLOCK]
     if work[WRITE + request * WORK_COLUMNS] != 0:
         work[DEPART + request * WORK_COLUMNS] = clock
@@ -204,21 +216,22 @@ def _retire(t, s, work, queue, entry):
 
 
 @inner
-def _promote(t, s, queue, entry):
+def _promote(t, s, work, queue, entry):
     """A row was opened for a request."""
     full = s[LENGTH + ACTIVATED * PER_QUEUE] >= t[BANKS]
     if full or (queue == ACTIVATED and not t[FAITHFUL]):
         return
-    unlink(t, s, queue, entry)
-    activate(t, s, entry)
+    unlink(t, s, work, queue, entry)
+    activate(t, s, work, entry)
 
 
 @inner
-def activate(t, s, entry):
+def activate(t, s, work, entry):
     """Put an entry among the activated ones."""
-    append(t, s, ACTIVATED, entry)
-    s[VERSION + entry * PER_ENTRY] = s[CHANGES + s[BANK + entry * PER_ENTRY] * PER_BANK] - 1
-    s[ACTIVE + s[BANK + entry * PER_ENTRY] * PER_BANK] += 1
+    bank = s[BANK + entry * PER_ENTRY]
+    append(t, s, work, ACTIVATED, entry)
+    s[ACTIVE + bank * PER_BANK] += 1
+    bank_freed(t, s, bank)
 
 
 @inner
@@ -228,7 +241,7 @@ def advance(t, s, work, queue, entry):
     if command == s[FINAL + entry * PER_ENTRY]:
         _retire(t, s, work, queue, entry)
     elif command == t[ACT]:
-        _promote(t, s, queue, entry)
+        _promote(t, s, work, queue, entry)
 
 
 @inner
@@ -258,4 +271,3 @@ def carry_out_maintenance(t, s, command):
     send(t, s, command, s[PRIORITY + head * 2 + 1], NONE, NONE)
     if command == s[PRIORITY + head * 2]:
         s[PRIORITY_HEAD] += 1
-        wake_queues(s)

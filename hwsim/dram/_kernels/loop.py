@@ -10,9 +10,8 @@ from hwsim.dram._kernels.choose import wake_at
 from hwsim.dram._kernels.jit import entry_point, fingerprint, inner, pointer
 from hwsim.dram._kernels.layout import (
     ARRIVE,
+    AT_CAP,
     BANK,
-    CAPPED_ROWS,
-    CHANGES,
     CLOCK,
     COUNTED,
     DEPART,
@@ -38,7 +37,6 @@ from hwsim.dram._kernels.layout import (
     PENDING,
     PENDING_HEAD,
     PENDING_TAIL,
-    PER_BANK,
     PER_ENTRY,
     PER_QUEUE,
     PRIORITY_HEAD,
@@ -49,11 +47,9 @@ from hwsim.dram._kernels.layout import (
     REQUESTS,
     RING,
     ROW,
-    ROW_POLICY,
     SPLIT,
     TIME,
     TWO_BUSES,
-    VERSION,
     WATCHDOG,
     WORK_BANK,
     WORK_COLUMNS,
@@ -62,6 +58,7 @@ from hwsim.dram._kernels.layout import (
     WRITE,
     WRITE_DEPTH,
     WRITES,
+    WRITING,
 )
 from hwsim.dram._kernels.queues import append, holds_line
 from hwsim.dram._kernels.refresh import ask_for_precharges, refresh_tick
@@ -76,16 +73,17 @@ def _enqueue(t, s, work, request, queue):
     s[ID + entry * PER_ENTRY], s[BANK + entry * PER_ENTRY] = request, bank
     s[ROW + entry * PER_ENTRY] = work[WORK_ROW + request * WORK_COLUMNS]
     s[FINAL + entry * PER_ENTRY] = t[WR] if queue == WRITES else t[RD]
-    s[VERSION + entry * PER_ENTRY] = s[CHANGES + bank * PER_BANK] - 1
+    s[WRITING + entry * PER_ENTRY] = 1 if queue == WRITES else 0
     s[COUNTED + entry * PER_ENTRY] = 0
-    append(t, s, queue, entry)
+    append(t, s, work, queue, entry)
 
 
 @inner
 def _offer(t, s, work, request):
     """Offer a request to its queue; False when that is full."""
     clock, write = s[CLOCK], work[WRITE + request * WORK_COLUMNS]
-    if s[LENGTH + WRITES * PER_QUEUE] > 0 and holds_line(s, work, WRITES, work[LINE + request * WORK_COLUMNS]):
+    line, bank = work[LINE + request * WORK_COLUMNS], work[WORK_BANK + request * WORK_COLUMNS]
+    if s[LENGTH + WRITES * PER_QUEUE] > 0 and holds_line(s, work, line, bank):
         work[ARRIVE + request * WORK_COLUMNS] = clock
         if write != 0:
             work[DEPART + request * WORK_COLUMNS] = clock
@@ -143,7 +141,7 @@ def _tick(t, s, work):
     """Everything of one tick after the clock advanced."""
     _complete(t, s, work)
     refresh_tick(t, s)
-    if t[ROW_POLICY] == CAPPED_ROWS:
+    if s[AT_CAP] > 0:
         ask_for_precharges(t, s)
     if t[SPLIT] != 0:
         split_activate_tick(t, s, work)

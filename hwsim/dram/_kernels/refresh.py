@@ -12,6 +12,7 @@ from hwsim.dram._kernels.layout import (
     ACTIVATED,
     ALLOWED,
     ASKED,
+    AT_CAP,
     BANKS,
     CAP,
     CLOCK,
@@ -122,5 +123,6 @@ def ask_for_precharges(t, s):
             if at <= s[CLOCK]:
                 maintain(s, precharge, bank)
                 s[ASKED + bank * PER_BANK] = 1
+                s[AT_CAP] -= 1
             else:
                 wake_at(s, at)
