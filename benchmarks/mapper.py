@@ -28,7 +28,7 @@ from mapper.graph import Search, map_with  # noqa: E402
 from mapper.optimal._table_kernels import array_row, buffer_row  # noqa: E402
 from mapper.optimal._tile_kernels import evaluate, overlap_limit  # noqa: E402
 from mapper.optimal.problem import Flat, flat_problem  # noqa: E402
-from mapper.optimal.search import cost_room  # noqa: E402
+from mapper.optimal.state import cost_room  # noqa: E402
 from workloads.model import Choices  # noqa: E402
 from workloads.user import open_model  # noqa: E402
 
@@ -70,7 +70,7 @@ def repeated(problem, rows, tiles, mode, room, value, times):
 def evaluations_per_second(flat: Flat, count: int = 300_000) -> float:
     """Full evaluations of mappings by the compiled cost, per CPU second of one core."""
     dims = len(flat.task.nest.dims)
-    rows, tiles, value, mode = np.zeros((dims, 9)), np.zeros((dims, 4)), np.empty(3), np.array([1, -1, 2, -1])
+    rows, tiles, value, mode = np.zeros((dims, 9)), np.zeros((dims, 4)), np.empty(3), np.array([1, -1, 2, -1, 0])
     for d, extent in enumerate(flat.task.nest.extents):
         limit = float(overlap_limit(flat.arrays, d))
         array_row(float(extent), 1, 2, limit, rows[d])

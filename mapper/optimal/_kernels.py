@@ -25,6 +25,8 @@ from mapper.optimal._layout import (
     HALO,
     HELD,
     HERTZ,
+    INNER_CARRIED,
+    INNER_STAY,
     KNOWN,
     LANE,
     LANE_READ,
@@ -36,6 +38,8 @@ from mapper.optimal._layout import (
     ONCE,
     OUT_READ,
     OUT_WRITE,
+    OUTER_CARRIED,
+    OUTER_STAY,
     OVER_ARRAY,
     OVER_LANE,
     OVER_TILE,
@@ -48,6 +52,7 @@ from mapper.optimal._layout import (
     SHARED_RATE,
     STEPS,
     STORED,
+    THROUGH,
     TRIPS,
     VISITS,
 )
@@ -135,7 +140,7 @@ def repeats(p, op, rows, tiles, mode, through):
             continue
         lanes *= rows[d, MOST]
         again *= tiles[d, VISITS]
-        if op != mode[0]:
+        if op != mode[INNER_STAY]:
             times *= rows[d, TRIPS]
             copied *= rows[d, PIECES]
         elif through:
@@ -153,14 +158,14 @@ def kept_words(p, op, rows, tiles, mode, bound, places):
     for d in range(p.dims):
         if p.moves[op, d] and rows[d, TRIPS] > tiles[d, VISITS]:
             moved = True
-    stays = op == mode[0]
-    through = stays and op == mode[2] and (bound or not moved)
+    stays = op == mode[INNER_STAY]
+    through = stays and op == mode[OUTER_STAY] and (mode[THROUGH] > 0 if bound else not moved)
     halo = op == 0 and p.scalars[HALO] > 0
     if bound and halo:
         volume = alone = steady = places
     else:
         whole = halo and stays and not moved
-        kept = -1 if not halo else mode[1] if moved else mode[3] if whole else -1
+        kept = -1 if not halo else mode[INNER_CARRIED] if moved else mode[OUTER_CARRIED] if whole else -1
         volume = window_volume(p, op, rows, tiles, not halo, kept, whole)
         alone = window_volume(p, op, rows, tiles, True, kept, whole)
         steady = window_volume(p, op, rows, tiles, not halo, -1, False) if whole else volume
@@ -218,10 +223,9 @@ def operand_share(p, op, rows, tiles, mode, bound, points, share):
 def array_costs(p, rows, tiles, mode, bound, shares, out):
     """Work of the array: seconds, joules of everything but the outer-to-shared traffic, bytes past the shared memory.
 
-    The seconds that the lanes and their networks alone would take come last. ``mode`` holds: the operand whose loops
-    run innermost over array tiles; the window dimension that is the innermost of the loops that move the input, or -1;
-    the same two over buffer tiles. ``bound`` asks for a lower bound where rows
-    are the best of several options. ``shares`` holds per operand its state and what ``operand_share`` says.
+    The seconds that the lanes and their networks alone would take come last. ``mode`` holds the orders of the loops,
+    see ``_layout``. ``bound`` asks for a lower bound where rows are the best of several options. ``shares`` holds per
+    operand its state and what ``operand_share`` says.
     """
     steps = points = restarts = 1.0
     for d in range(p.dims):

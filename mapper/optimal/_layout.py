@@ -10,6 +10,13 @@ LANE, ARRAY, STEPS, TRIPS, PIECES, COPIES, MOST, OVER_ARRAY, OVER_LANE = range(9
 the first array tile (least, most), and what windows share within array tiles and within lane tiles."""
 TILE, VISITS, OVER_TILE, COPIES_ONCE = range(4)
 """Columns of a buffer option: extent, number of tiles, what windows share within them, lanes of first array tiles."""
+OUTPUT = 2
+"""Number of the output among the operands."""
+TRIPS_USED, PIECES_USED, COPIES_USED, FIRST_USED = 1, 2, 4, 8
+"""Bits of the columns of an array option that cost depends on, given which operand stays; the others always count."""
+INNER_STAY, INNER_CARRIED, OUTER_STAY, OUTER_CARRIED, THROUGH = range(5)
+"""Entries of a mode: the operand that stays over array tiles, the window dimension innermost of those that move the
+input (or -1), the same two over buffer tiles, and whether one operand stays through both (only bounds look at it)."""
 
 
 MOST_DIMS, MOST_AXES, MOST_SPLITS, MOST_ROOMS = 10, 24, 64, 4

@@ -30,6 +30,7 @@ from mapper.optimal._layout import (
     FED,
     HELD,
     HERTZ,
+    INNER_STAY,
     INTERLEAVE,
     LANE_READ,
     LANE_WRITE,
@@ -187,7 +188,7 @@ def again_costs(p, tiles, mode, out):
     Seconds of delivery that stops the array, joules and bytes past the shared memory are what is added; last come the
     least seconds in all that its network and the memories allow.
     """
-    op = mode[0]
+    op = mode[INNER_STAY]
     out[:4] = 0.0
     if not p.flags[HELD, op]:
         return
@@ -203,8 +204,6 @@ def again_costs(p, tiles, mode, out):
             out[0] = more / p.words[op] * second
     moved = places * bits + 2 * more * p.scalars[PARTIAL] if op == 2 else places * visits * bits
     out[3] = max(out[3], moved / (p.scalars[SHARED_RATE] if p.flags[FED, op] else p.scalars[BYPASS_RATE]) * second)
-    if mode[0] == mode[2]:
-        return
     size = p.scalars[PARTIAL] if op == 2 else bits
     joules = size * p.scalars[NETWORK] + size * p.energy[LANE_WRITE, op]
     if op == 2:

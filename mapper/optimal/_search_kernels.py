@@ -15,6 +15,7 @@ from mapper.optimal._kernels import (
 from mapper.optimal._layout import (
     ALWAYS,
     ARRAY,
+    CAPACITY,
     CONSTANT,
     COPIES,
     COPIES_ONCE,
@@ -22,13 +23,21 @@ from mapper.optimal._layout import (
     LANE,
     LEAKAGE,
     LIMITED,
+    MOST,
+    OVER_ARRAY,
+    OVER_LANE,
     OVER_TILE,
+    PIECES,
+    STEPS,
     TILE,
+    TRIPS,
     VISITS,
 )
+from mapper.optimal._outer_kernels import held
 from mapper.optimal._tile_kernels import (
     buffer_options,
     carriers,
+    evaluate,
     keys,
     ordered,
     overlap_limit,
@@ -67,20 +76,27 @@ def floor_value(p, array, least, value):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def finish(p, order, rows, options, known, stay, least, limit, best, choice, optimum, budget, scratch):
+def finish(  # noqa: C901  (one place where orders multiply)
+    p, order, rows, options, known, stay, through, least, limit, best, choice, optimum, budget, scratch
+):
     """All buffer tiles and orders of the outer loops over one array option; the nodes visited."""
     value, key, array = np.empty(3), np.empty(3), np.empty(4)
-    mode = np.array([stay, -1, stay, -1])
     inner, outer = np.empty(p.dims, np.int64), np.empty(p.dims, np.int64)
-    scratch[5][:, 0] = ALWAYS
-    array_costs(p, rows, ideal_tiles(p, rows), mode, True, scratch[5], array)
+    if not through:
+        scratch[5][:, 0] = ALWAYS
+        array_costs(p, rows, ideal_tiles(p, rows), np.array([stay, -1, stay, -1, 0]), True, scratch[5], array)
     nodes, ready = 1, False
     for outer_stay in range(3):
-        floor_value(p, array, least[outer_stay], value)
-        if not promising(p, order, value, limit, best, key):
+        if through and outer_stay != stay:
             continue
+        if not through:
+            floor_value(p, array, least[outer_stay], value)
+            if not promising(p, order, value, limit, best, key):
+                continue
         if not ready:
             buffer_options(p, rows, options, known)
+            if through:
+                single_tiles(p, stay, options, known)
             ready = True
         many = carriers(p, rows, stay, inner)
         others = carriers(p, rows, outer_stay, outer) if stay == 0 else 1
@@ -88,7 +104,7 @@ def finish(p, order, rows, options, known, stay, least, limit, best, choice, opt
             outer[0] = -1
         for i in range(many):
             for j in range(others):
-                orders = np.array([stay, inner[i], outer_stay, outer[j]])
+                orders = np.array([stay, inner[i], outer_stay, outer[j], through])
                 rest = budget - nodes
                 nodes += search_tiles(
                     p, order, rows, options, known, orders, limit, best, choice, optimum, rest, scratch
@@ -97,27 +113,71 @@ def finish(p, order, rows, options, known, stay, least, limit, best, choice, opt
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def single_tiles(p, stay, options, known):
+    """One array tile per buffer tile in every dimension that moves the operand that stays through both levels."""
+    for d in range(p.dims):
+        if p.moves[stay, d]:
+            options[d, 0] = options[d, known[d] - 1]
+            known[d] = 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def ideal_tiles(p, rows):
     """Buffer options that no real one beats: everything in one tile."""
     tiles = np.empty((p.dims, 4))
     for d in range(p.dims):
-        tiles[d, TILE], tiles[d, VISITS], tiles[d, COPIES_ONCE] = rows[d, ARRAY], 1.0, rows[d, COPIES]
+        tiles[d, TILE], tiles[d, VISITS], tiles[d, COPIES_ONCE] = (
+            min(rows[d, ARRAY], p.extents[d]),
+            1.0,
+            rows[d, COPIES],
+        )
         tiles[d, OVER_TILE] = max(p.extents[d] - max(overlap_limit(p, d), 0.0), 0.0)
     return tiles
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def root_bound(p, order, ideal, stay, least, scratch):
-    """The least first key that any option of an assignment of lanes could have."""
-    value, key = np.empty(3), np.empty(3)
-    scratch[5][:, 0] = ALWAYS
-    array_costs(p, ideal, ideal_tiles(p, ideal), np.array([stay, -1, stay, -1]), True, scratch[5], scratch[0])
-    result = math.inf
-    for outer_stay in range(3):
-        floor_value(p, scratch[0], least[outer_stay], value)
-        keys(order, value, key)
-        result = min(result, key[0])
-    return result
+def node_value(p, rows, stay, through, bottom, scratch, value):
+    """The least cost of any completion of a node; infinite where not even single array tiles fit the shared memory."""
+    tiles = ideal_tiles(p, rows)
+    mode = np.array([stay, -1, stay, -1, through])
+    if through:
+        for d in range(p.dims):
+            if p.moves[stay, d]:
+                tiles[d, VISITS], tiles[d, OVER_TILE] = rows[d, TRIPS], rows[d, OVER_ARRAY]
+    if held(p, tiles) > p.scalars[CAPACITY]:
+        value[:] = math.inf
+    elif through:
+        evaluate(p, rows, tiles, mode, True, scratch, value)
+    else:
+        scratch[5][:, 0] = ALWAYS
+        array_costs(p, rows, tiles, mode, True, scratch[5], scratch[0])
+        floor_value(p, scratch[0], bottom, value)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def ideal_row(p, d, lane, lanes, row):
+    """An array option that none of a dimension beats, given the largest tile of a lane and the most lanes."""
+    extent = p.extents[d]
+    row[LANE] = row[ARRAY] = row[COPIES] = 1.0
+    row[STEPS], row[TRIPS], row[PIECES] = math.ceil(extent / lanes), math.ceil(extent / (lane * lanes)), 1.0
+    row[PIECES], row[MOST] = math.ceil(extent / lane), lanes
+    row[OVER_ARRAY] = row[OVER_LANE] = max(extent - max(overlap_limit(p, d), 0.0), 0.0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def root_bounds(p, order, lane, most, least, scratch, bounds):
+    """The least first key that any option could have, per assignment of lanes, operand that stays, and ``through``."""
+    value, key, rows, bottom = np.empty(3), np.empty(3), np.empty((p.dims, 9)), np.empty(5)
+    for one in range(len(most)):
+        for d in range(p.dims):
+            ideal_row(p, d, lane[d], most[one, d], rows[d])
+        for stay in range(3):
+            for column in range(5):
+                bottom[column] = least[stay, :, column].min()
+            for through in range(2):
+                node_value(p, rows, stay, through, bottom, scratch, value)
+                keys(order, value, key)
+                bounds[one, stay, through] = key[0]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -149,25 +209,32 @@ def tighten(p, table, first, many, ideals, first_open, sequence, rows, room):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def node_value(p, rows, mode, bottom, scratch, value):
-    """The least cost of any completion of a node."""
-    scratch[5][:, 0] = ALWAYS
-    array_costs(p, rows, ideal_tiles(p, rows), mode, True, scratch[5], scratch[0])
-    floor_value(p, scratch[0], bottom, value)
+def known_already(most, searched, depth, place, rows):
+    """Whether an assignment of lanes that was searched before allows every completion of a node."""
+    for one in range(len(searched)):
+        within = True
+        for d in range(len(most)):
+            if searched[one, d] < most[d] and (place[d] > depth or rows[d, ARRAY] > searched[one, d] * rows[d, LANE]):
+                within = False
+                break
+        if within:
+            return True
+    return False
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def search_array(
-    p, order, table, first, many, ideals, stay, least, limit, options, known, best, choice, optimum, budget, scratch
+def search_array(  # noqa: C901  (one loop instead of recursion)
+    p, order, tables, lanes, stay, through, least, limit, options, known, best, choice, optimum, budget, scratch
 ):
     """Depth first over the array options of one assignment of lanes, with one operand staying; the nodes visited.
 
     Args:
         p: the problem.
         order: number of the objective.
-        table, first, many: array options of all dimensions, where those of each begin, and how many there are.
-        ideals: for every option a row that neither it nor one before it beats.
-        stay: the operand whose loops run innermost over array tiles.
+        tables: array options of all dimensions, where those of each begin, how many there are, and for every option
+            a row that neither it nor one before it beats.
+        lanes: most lanes per dimension, and those of the assignments that have been searched.
+        stay, through: the operand whose loops run innermost over array tiles, and whether it stays over buffer tiles.
         least: lower bounds of the outer traffic per order of the outer loops, see ``floor_value``.
         limit: nodes whose bound is above are left for later.
         options, known: room for buffer options.
@@ -176,13 +243,16 @@ def search_array(
         scratch: room for costs.
     """
     dims = p.dims
+    table, first, many, ideals = tables
+    most, searched = lanes
     at, value, key = np.zeros(dims, np.int64), np.empty(3), np.empty(3)
-    mode = np.array([stay, -1, stay, -1])
     bottom = np.empty(5)
     for column in range(5):
         bottom[column] = least[:, column].min()
-    sequence = np.empty(dims, np.int64)
+    sequence, place = np.empty(dims, np.int64), np.empty(dims, np.int64)
     ordered(many, dims, 1, sequence)
+    for depth in range(dims):
+        place[sequence[depth]] = depth
     stack, rooms = np.zeros((dims + 1, dims, 9)), np.zeros((dims + 1, dims), np.int64)
     nodes, depth = 0, 0
     if not tighten(p, table, first, many, ideals, 0, sequence, stack[0], rooms[0]):
@@ -198,12 +268,14 @@ def search_array(
         rows[:] = stack[depth]
         rows[d] = table[first[d] + at[depth]]
         nodes += 1
-        node_value(p, rows, mode, bottom, scratch, value)
-        good = promising(p, order, value, limit, best, key)
+        good = not known_already(most, searched, depth, place, rows)
+        if good:
+            node_value(p, rows, stay, through, bottom, scratch, value)
+            good = promising(p, order, value, limit, best, key)
         if good and depth < dims - 1:
             good = tighten(p, table, first, rooms[depth], ideals, depth + 1, sequence, rows, rooms[depth + 1])
             if good:
-                node_value(p, rows, mode, bottom, scratch, value)
+                node_value(p, rows, stay, through, bottom, scratch, value)
                 good = promising(p, order, value, limit, best, key)
             if good:
                 depth += 1
@@ -211,7 +283,8 @@ def search_array(
                 continue
         elif good:
             nodes += finish(
-                p, order, rows, options, known, stay, least, limit, best, choice, optimum, budget - nodes, scratch
-            )
+                p, order, rows, options, known, stay, through, least, limit, best, choice, optimum, budget - nodes,
+                scratch,
+            )  # fmt: skip
         at[depth] += 1
     return nodes

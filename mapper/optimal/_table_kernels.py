@@ -15,15 +15,19 @@ from mapper.optimal._layout import (
     ARRAY,
     COPIES,
     COPIES_ONCE,
+    COPIES_USED,
+    FIRST_USED,
     LANE,
     MOST,
     OVER_ARRAY,
     OVER_LANE,
     OVER_TILE,
     PIECES,
+    PIECES_USED,
     STEPS,
     TILE,
     TRIPS,
+    TRIPS_USED,
     VISITS,
 )
 
@@ -78,13 +82,17 @@ def buffer_rows(extent, limit, row, options):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _at_least_as_good(limit, reduced, better, worse):
-    """Whether no number of the first array option is worse than that of the second, buffer tiles aside."""
-    if better[ARRAY] > worse[ARRAY] or better[LANE] > worse[LANE]:
+def _at_least_as_good(limit, uses, better, worse):
+    """Whether no number that counts of the first array option is worse than that of the second, buffer tiles aside."""
+    if better[STEPS] > worse[STEPS] or better[LANE] > worse[LANE] or better[ARRAY] > worse[ARRAY]:
         return False
-    if better[STEPS] > worse[STEPS] or better[TRIPS] > worse[TRIPS] or better[PIECES] > worse[PIECES]:
+    if better[TRIPS] > worse[TRIPS] and (uses & TRIPS_USED or worse[ARRAY] % better[ARRAY] != 0):
         return False
-    if better[COPIES] > worse[COPIES] or (reduced and better[COPIES] != worse[COPIES]):
+    if uses & PIECES_USED and better[PIECES] > worse[PIECES]:
+        return False
+    if uses & COPIES_USED and better[COPIES] > worse[COPIES]:
+        return False
+    if uses & FIRST_USED and better[MOST] < worse[MOST]:
         return False
     if limit < 0:
         return True
@@ -96,70 +104,70 @@ def _at_least_as_good(limit, reduced, better, worse):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _same_or_better(extent, limit, reduced, better, worse, scratch):
+def same_or_better(extent, limit, uses, better, worse, scratch):
     """Whether the first array option beats the second, or equals it, whatever the other dimensions choose."""
-    if not _at_least_as_good(limit, reduced, better, worse):
+    if not _at_least_as_good(limit, uses, better, worse):
         return False
-    trips, visits = worse[TRIPS], 1.0
-    while True:
-        least = math.ceil(trips / visits)
-        most = least if visits == 1 else math.ceil(trips / (visits - 1)) - 1
-        for factor in (least, most):
-            buffer_row(extent, limit, better, factor * better[ARRAY], scratch[0])
-            buffer_row(extent, limit, worse, factor * worse[ARRAY], scratch[1])
-            if scratch[0, COPIES_ONCE] > scratch[1, COPIES_ONCE]:
-                return False
-        if least <= 1:
-            return True
-        visits = math.ceil(trips / (least - 1))
+    if not uses & COPIES_USED:
+        return True
+    # A last tile short of lanes is the last array tile alone, as in tiles of one array tile, or the whole dimension.
+    unit = better[ARRAY] if better[TRIPS] <= worse[TRIPS] else worse[ARRAY]
+    for factor in (1.0, worse[TRIPS]):
+        buffer_row(extent, limit, better, factor * unit, scratch[0])
+        buffer_row(extent, limit, worse, factor * worse[ARRAY], scratch[1])
+        if scratch[0, COPIES_ONCE] > scratch[1, COPIES_ONCE]:
+            return False
+    return True
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def array_rows(extent, most_lane, most_lanes, limit, reduced, pruned):
-    """All array options of one dimension; if ``pruned``, without those that others beat."""
-    count = 0
-    size = 4096
-    rows = np.empty((size, 9))
+def _beaten(extent, most_lanes, limit, uses, row, other, scratch):
+    """Whether an array option of at most as many lanes beats one; only those of its classes of equal counts can."""
+    lane, array = row[LANE], row[ARRAY]
+    least_lane = math.ceil(extent / row[PIECES]) if uses & PIECES_USED else 1.0
+    least_array = math.ceil(extent / row[TRIPS])
+    smaller = lane
+    while smaller >= least_lane:
+        many = min(math.floor(array / smaller), most_lanes)
+        while many >= 1 and smaller * many >= least_array:
+            if smaller * many < array or smaller < lane:
+                array_row(extent, smaller, many, limit, other)
+                if same_or_better(extent, limit, uses, other, row, scratch):
+                    return True
+            many -= 1
+        many = math.floor(array / lane)
+        if not uses & TRIPS_USED and smaller < lane and lane % smaller == 0:
+            array_row(extent, smaller, many, limit, other)
+            if same_or_better(extent, limit, uses, other, row, scratch):
+                return True
+        smaller -= 1
+    return False
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def array_rows(extent, most_lane, most_lanes, limit, uses, pruned):
+    """All array options of one dimension; if ``pruned``, without those that others beat.
+
+    Args:
+        extent, limit: of the dimension.
+        most_lane, most_lanes: the largest tile of a lane, and lanes.
+        uses: bits of the numbers that cost depends on, see ``_layout``.
+        pruned: whether options that others beat are left out.
+    """
+    count, size = 0, 256
+    rows, other, scratch = np.empty((size, 9)), np.empty(9), np.empty((2, 4))
     for lanes in range(1, most_lanes + 1):
         for lane in range(1, most_lane + 1):
             if (lanes - 1) * lane >= extent:
                 break
-            trips, pieces = math.ceil(extent / (lane * lanes)), math.ceil(extent / lane)
-            if pruned and not reduced and 1 < lanes < most_lanes:
-                # Of as many array tiles, fewer lanes make smaller ones and more lanes may save steps.
-                before, after = math.ceil(extent / (lane * (lanes - 1))), math.ceil(extent / (lane * (lanes + 1)))
-                if before == trips and after == trips and lanes * lane < extent:
-                    continue
-            if pruned and limit <= 1 and lane > 1 and math.ceil(extent / (lane - 1)) == pieces:
-                rest = extent - math.floor(extent / (lane * lanes)) * lane * lanes
-                if rest == 0 or rest >= lane:
-                    continue
             if count == size:
                 grown = np.empty((2 * size, 9))
                 grown[:size] = rows
                 rows, size = grown, 2 * size
             array_row(extent, lane, lanes, limit, rows[count])
-            count += 1
-    rows = rows[:count]
-    if not pruned:
-        return rows
-    return _front(extent, limit, reduced, rows)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _front(extent, limit, reduced, rows):
-    keep = np.ones(len(rows), np.bool_)
-    scratch = np.empty((2, 4))
-    for one in range(len(rows)):
-        for other in range(len(rows)):
-            if (
-                other != one
-                and keep[other]
-                and _same_or_better(extent, limit, reduced, rows[other], rows[one], scratch)
-            ):
-                keep[one] = False
-                break
-    return rows[keep]
+            if not pruned or not _beaten(extent, most_lanes, limit, uses, rows[count], other, scratch):
+                count += 1
+    return rows[:count]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

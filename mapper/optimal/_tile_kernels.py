@@ -21,11 +21,13 @@ from mapper.optimal._layout import (
     DOUBLED,
     HALO,
     HELD,
+    INNER_STAY,
     LANE,
     ONCE,
     OUTER_ALONE,
     OUTER_AND_AGAIN,
     OUTER_BEHIND,
+    OUTER_STAY,
     OVER_TILE,
     TILE,
     TIMED,
@@ -134,7 +136,7 @@ def evaluate(p, rows, tiles, mode, optimist, scratch, value):
 def evaluate_next(p, rows, tiles, mode, optimist, scratch, value):
     """The same, with what is known of the operands' shares."""
     array, outer, sizes, counts, many, shares = scratch
-    outer_costs(p, tiles, mode[2], optimist, outer)
+    outer_costs(p, tiles, mode[OUTER_STAY], optimist, outer)
     if p.kind == 0:
         array_costs(p, rows, tiles, mode, optimist, shares, array)
     elif p.kind == 1:
@@ -244,7 +246,7 @@ def search_tiles(  # noqa: C901  (one loop instead of recursion)
     rising = p.kind != 1 and p.dram[TIMED] == 0.0
     shares = scratch[5]
     for op in range(3):
-        tied = p.flags[HELD, op] and (op == mode[0] or (op == 0 and p.scalars[HALO] > 0))
+        tied = p.flags[HELD, op] and (op == mode[INNER_STAY] or (op == 0 and p.scalars[HALO] > 0))
         shares[op, 0] = ALWAYS if tied else ONCE
     nodes, depth = 1, 0
     if not tighten_tiles(p, rows, options, known, 0, free, sequence, lows[0], stack[0]):
@@ -270,7 +272,7 @@ def search_tiles(  # noqa: C901  (one loop instead of recursion)
             evaluate_next(p, rows, tiles, mode, not last, scratch, value)
             good = promising(p, order, value, limit, best, key)
             ends = at[depth] + 1 == known[d] or options[d, at[depth] + 1, VISITS] > tiles[d, VISITS]
-            if not good and ends and rising and (not last or mode[0] != mode[2]):
+            if not good and ends and rising and (not last or mode[INNER_STAY] != mode[OUTER_STAY]):
                 scratch[1][2] = 0.0
                 combine(p, scratch[0], scratch[1], value)
                 if not promising(p, order, value, limit, best, key):
@@ -291,6 +293,6 @@ def search_tiles(  # noqa: C901  (one loop instead of recursion)
             optimum[:] = value
             choice[:dims, :9] = rows
             choice[:dims, 9:13] = tiles
-            choice[:4, 13] = mode
+            choice[:4, 13] = mode[:4]
         at[depth] += 1
     return nodes

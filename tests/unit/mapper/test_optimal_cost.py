@@ -16,7 +16,7 @@ from mapper.optimal._tile_kernels import evaluate as compiled
 from mapper.optimal._tile_kernels import overlap_limit, partner
 from mapper.optimal.mapping import Choice, Unrolled, assignments, loop_order, write_levels
 from mapper.optimal.problem import Flat, flat_problem
-from mapper.optimal.search import cost_room
+from mapper.optimal.state import cost_room
 from tests.unit.mapper.small_chips import CHIPS, machine_of, random_operator, task_of
 
 
@@ -88,7 +88,7 @@ def _compare(flat: Flat, unrolled: Unrolled, seed: random.Random) -> bool:
         limit = float(overlap_limit(flat.arrays, d))
         array_row(float(extent), lane[d], array[d] / lane[d], limit, rows[d])
         buffer_row(float(extent), limit, rows[d], float(tile[d]), tiles[d])
-    mode = np.array([stay, carried[0], outer_stay, carried[1]])
+    mode = np.array([stay, carried[0], outer_stay, carried[1], 0])
     room = cost_room(dims)
     compiled(flat.arrays, rows, tiles, mode, False, room, value)
     cost = evaluate(flat.task, flat.machine, write_levels(flat, choice))
