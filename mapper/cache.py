@@ -30,8 +30,9 @@ from mapper.base import Found, Goal, Proof, Task
 
 _SUFFIX = ".json"
 _PACKAGES = ("hwsim", "mapper")
-KINDS = {"mappings": _PACKAGES, "points": ("workloads", *_PACKAGES, "search")}
-"""What is kept between runs, and the packages that it depends on: mappings, and the points of comparisons."""
+_ALL = ("workloads", *_PACKAGES, "search")
+KINDS = {"mappings": _PACKAGES, "points": _ALL, "reproductions": (*_ALL, "hw_configs")}
+"""What is kept between runs, and the folders of files that it depends on: mappings, points of comparisons, papers."""
 _LIBRARIES = ("numba", "numpy")
 
 
@@ -63,7 +64,7 @@ def files_version(home: Path, packages: tuple[str, ...] = _PACKAGES) -> str:
         digest.update(f"\n{name} {version(name)}".encode())
     for package in packages:
         for path in sorted((home / package).rglob("*")):
-            if path.suffix in (".py", ".yaml", ".json"):
+            if path.suffix in (".py", ".yaml", ".json", ".gz"):
                 digest.update(f"\n{path.relative_to(home).as_posix()}\n".encode())
                 digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -20,21 +20,28 @@ class CacheError(UserError):
 @click.option("--clear", is_flag=True, help="Remove all of them.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def cache(clear: bool, as_json: bool) -> None:
-    """Show or clear what earlier runs have kept: mappings of --mapper optimal, and the points of `hwsim compare`."""
+    """Show or clear what earlier runs have kept.
+
+    That is mappings of --mapper optimal, the points of `hwsim compare` and the papers of `hwsim reproduce`.
+    """
     from dataclasses import asdict
 
     from hwsim.output import json_text
+    from mapper.cache import KINDS
 
-    (mappings, removed), (points, removed_points) = (_look(kind, clear) for kind in ("mappings", "points"))
-    removed += removed_points
+    found = {kind: _look(kind, clear) for kind in KINDS}
+    removed = sum(count for _, count in found.values())
+    mappings, *others = (state for state, _ in found.values())
     if as_json:
-        click.echo(json_text({**asdict(mappings), "points": asdict(points), "removed": removed}), nl=False)
+        rest = {kind: asdict(state) for kind, (state, _) in found.items() if state is not mappings}
+        click.echo(json_text({**asdict(mappings), **rest, "removed": removed}), nl=False)
         return
     if clear:
         click.echo(f"{removed:,} file{'' if removed == 1 else 's'} removed")
     _say(mappings, "mapping")
-    if points.entries or points.other_entries:
-        _say(points, "point")
+    for kind, state in zip(list(KINDS)[1:], others, strict=True):
+        if state.entries or state.other_entries:
+            _say(state, kind.removesuffix("s"))
 
 
 def _look(kind: str, clear: bool) -> tuple[CacheState, int]:

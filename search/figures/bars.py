@@ -142,8 +142,8 @@ def _bar(axes: Axes, place: float, width: float, value: Value, one: Look, text: 
     height = max(value - bottom, 0.0)  # on a logarithmic axis zero has its number and no bar
     axes.bar(place, height, width, bottom=bottom, color=one.color, hatch=one.hatch, edgecolor="black", linewidth=0.5)
     axes.annotate(
-        text, (place, bottom + height), (0, 3), textcoords="offset points", rotation=90, ha="center", va="bottom", fontsize=6.5,
-        path_effects=outlined(), zorder=4,
+        text, (place, bottom + height), (0, 3), textcoords="offset points", rotation=90, ha="center", va="bottom",
+        fontsize=6.5, path_effects=outlined(), zorder=4,
     )  # fmt: skip
 
 

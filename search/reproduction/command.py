@@ -44,10 +44,9 @@ def reproduce(
 
     With several papers, a scoreboard follows.
     """
-    import os
-
     from hwsim import output
     from hwsim.progress import track
+    from search.parallel import cores
     from search.reproduction.many import reproductions
 
     papers = _papers(names, every, listed)
@@ -58,8 +57,7 @@ def reproduce(
     outputs = {kind: path for kind, path in asked.items() if path is not None}
     pictures = _pictures(plot, papers)
     output.check_writable((*outputs.values(), *pictures.values()))
-    processes = jobs or os.cpu_count() or 1
-    found = list(track(reproductions(papers, full, processes, cached), "reproduce", len(papers)))
+    found = list(track(reproductions(papers, full, jobs or cores(), cached), "reproduce", len(papers)))
     contents: dict[str, str | bytes] = {path: _TEXTS[kind](found) for kind, path in outputs.items()}
     if not output.write_outputs(contents | _drawn(found, pictures)):
         _print(found)

@@ -117,6 +117,13 @@ class Panel(Part):
     note: str = ""
     rows: Annotated[tuple[RowSpec, ...], Field(min_length=1)]
 
+    @model_validator(mode="after")
+    def _numbers_along_lines(self) -> Panel:
+        names = [f"rows.{place}.at: must be a number" for place, row in enumerate(self.rows) if isinstance(row.at, str)]
+        if self.chart == "lines" and names:
+            raise ValueError("\n".join(f"{name}, because the chart has lines" for name in names))
+        return self
+
 
 class Paper(Part):
     """A paper and its panels.
