@@ -61,7 +61,7 @@ def estimate(
     outputs = {kind: path for kind, path in wanted.items() if path is not None}
     _check_outputs(outputs, model, chip)
     choices = read_choices(options)
-    chosen_phase = _phase(phase, prompt, output)
+    chosen = chosen_phase(phase, prompt, output)
     loaded = load_chip(chip, changes)
     if model.startswith("@"):
         _estimate_list(model, loaded, options.mapping, outputs)
@@ -69,7 +69,7 @@ def estimate(
     with waiting(f"estimating {model}") as say:
         opened = open_model(model, allow_unknown)
         estimator = estimator_for(loaded, options.mapping, say)
-        report = estimate_model(estimator, opened, choices, chosen_phase, prompt, output)
+        report = estimate_model(estimator, opened, choices, chosen, prompt, output)
     contents = {path: _content(kind, path, report, loaded) for kind, path in outputs.items()}
     if not write_outputs(contents):
         _print(report, loaded, top, sources)
@@ -86,7 +86,8 @@ def _check_outputs(outputs: dict[str, str], model: str, chip: str) -> None:
     check_writable(outputs.values(), inputs=(model.partition(":")[0].removeprefix("@"), chip))
 
 
-def _phase(phase: str | None, prompt: int | None, output: int | None) -> str | None:
+def chosen_phase(phase: str | None, prompt: int | None, output: int | None) -> str | None:
+    """The phase that the options ask for; ``click.UsageError`` where they contradict each other."""
     if phase is None and (prompt or output):
         phase = "generate"
     if phase == "generate" and not (prompt and output):

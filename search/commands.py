@@ -51,9 +51,9 @@ def compare(
     outputs = {kind: path for kind, path in (("csv", csv_path), ("json", json_path)) if path is not None}
     output.check_writable(outputs.values())
     choices = read_choices(options)
-    loaded = [chip for name in (chip_names() if chips == ALL else _split(chips)) for chip in _variants(name, vary)]
+    loaded = [chip for name in (chip_names() if chips == ALL else split_names(chips)) for chip in _variants(name, vary)]
     estimators = [estimator_for(chip, options.mapping, advise=False) for chip in loaded]
-    opened = _open(models)
+    opened = open_listed(models)
     rows = list(track(sweep(opened, estimators, choices, phase), "compare", len(opened) * len(estimators)))
     texts = {
         "csv": lambda: output.csv_text(COLUMNS, map(cells, rows)),
@@ -63,7 +63,8 @@ def compare(
         _print(rows)
 
 
-def _split(texts: str) -> list[str]:
+def split_names(texts: str) -> list[str]:
+    """Names with commas between them; ``click.UsageError`` where there is none."""
     found = [text.strip() for text in texts.split(",") if text.strip()]
     if not found:
         raise click.UsageError(f"expected names with commas between them, or {ALL}, got {texts!r}")
@@ -79,17 +80,17 @@ def _variants(name: str, vary: str | None) -> list[Chip]:
     key, equals, values = vary.partition("=")
     if not equals:
         raise click.UsageError(f"--vary: expected KEY=A,B, got {vary!r}")
-    changed = [(text, load_chip(name, [f"{key}={text}"])) for text in _split(values)]
+    changed = [(text, load_chip(name, [f"{key}={text}"])) for text in split_names(values)]
     return [chip.model_copy(update={"name": f"{chip.name} {key}={text}"}) for text, chip in changed]
 
 
-def _open(texts: str) -> list[Model]:
-    """The models of a comma-separated list; a single inline operator keeps its commas."""
+def open_listed(texts: str) -> list[Model]:
+    """The models of a comma-separated list, or all shipped ones; a single inline operator keeps its commas."""
     from workloads.catalog import names
     from workloads.inline import is_inline
     from workloads.user import open_models
 
-    listed = names() if texts == ALL else [texts] if is_inline(texts) else _split(texts)
+    listed = names() if texts == ALL else [texts] if is_inline(texts) else split_names(texts)
     return [model for text in listed for model in open_models(text)]
 
 
