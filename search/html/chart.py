@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -15,7 +16,7 @@ PATTERNS = ("", "/", ".", "\\", "x", "-", "+", "|")
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star")
 
 Trace: TypeAlias = dict[str, Any]
-LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "xanchor": "left"}
+LEGEND = {"orientation": "h", "traceorder": "normal", "x": 0, "y": 1.02, "yanchor": "bottom", "xanchor": "left"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,36 @@ def point(index: int) -> dict[str, Any]:
 def label(text: str) -> str:
     """Text as plotly.js is to show it: it reads markup in labels, and must find none."""
     return html.escape(text, quote=False)
+
+
+def bar_axis(unit: str, values: Iterable[float], log: bool = False) -> dict[str, Any]:
+    """The axis of horizontal bars: SI prefixes, and room for a label behind the longest bar.
+
+    Args:
+        unit: behind every tick.
+        values: of the bars, in base units.
+        log: whether it is logarithmic; bars then begin at half of the smallest value.
+    """
+    positive = [value for value in values if value > 0] or [1.0]
+    axis: dict[str, Any] = {"ticksuffix": unit, "exponentformat": "SI", "minexponent": 1, "nticks": 6}
+    if not log:
+        return {**axis, "range": [0, max(positive) * 1.22]}
+    low, high = math.log10(min(positive) / 2), math.log10(max(positive))
+    return {**axis, "type": "log", "dtick": max(1, round((high - low) / 5)), "range": [low, high + 0.25 * (high - low)]}
+
+
+def log_axis(title: str, values: Iterable[float], unit: str = "") -> dict[str, Any]:
+    """A logarithmic axis of points, ticks at powers of ten where there are several."""
+    positive = [value for value in values if value > 0] or [1.0]
+    ticks = {"dtick": 1} if max(positive) / min(positive) > 30 else {"dtick": "D2"}
+    axis = {
+        "type": "log",
+        "title": {"text": label(title)},
+        "ticksuffix": unit,
+        "exponentformat": "SI",
+        "minexponent": 1,
+    }
+    return {**axis, **ticks}
 
 
 def spans_decades(values: Sequence[float], factor: float = 100.0) -> bool:

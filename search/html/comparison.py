@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from hwsim.quantity import show
-from search.html.chart import LEGEND, Chart, Trace, fill, label, point, spans_decades
+from hwsim.summary import number
+from search.html.chart import LEGEND, Chart, Trace, bar_axis, fill, label, log_axis, point, spans_decades
 from search.html.page import Page, Section
 from search.html.table import Column, table
 from search.html.tags import Markup, tag
 
 OK = "ok"
 MOST_BARS = 60
+LONG = 40
+"""Letters from which on a text gets a column of its own width."""
 Row: TypeAlias = Mapping[str, Any]
 
 
@@ -78,7 +81,7 @@ def _summary(rows: Sequence[Row], models: Sequence[str], chips: Sequence[str]) -
         text = f"{model} is fastest on {_point_name(quick, rows)}: {show(quick['seconds'], 's')}"
         slow = max(ours, key=lambda row: row["seconds"])
         if slow is not quick:
-            text += f", {slow['seconds'] / quick['seconds']:.3g} times as fast as on {_point_name(slow, rows)}"
+            text += f", {number(slow['seconds'] / quick['seconds'])} times as fast as on {_point_name(slow, rows)}"
         text += f". Least energy: {_point_name(frugal, rows)} with {show(frugal['energy_joules'], 'J')}."
         lines.append(tag("p", text))
     return tag("div", *lines, class_="summary")
@@ -112,7 +115,8 @@ def _charts(rows: Sequence[Row], metrics: Sequence[Metric]) -> list[Chart]:
 
 
 def _bars(rows: Sequence[Row], metric: Metric) -> Chart:
-    """A bar per row; where there is none, the reason."""
+    """A bar per row that has the metric; where a model does not run, words in its place."""
+    rows = [row for row in rows if row["model"] in _having(rows, metric)]
     one = len({row["model"] for row in rows}) == 1
     names = [label(str(row["chip"]) if one else f"{row['model']}, {row['chip']}") for row in rows]
     values = [row[metric.key] for row in rows if row.get(metric.key) is not None]
@@ -136,26 +140,35 @@ def _bars(rows: Sequence[Row], metric: Metric) -> Chart:
                 "marker": fill(index),
             }
         )
-    missing = [name for name, row in zip(names, rows, strict=True) if row["status"] != OK]
+    missing = [(name, _short(row["status"])) for name, row in zip(names, rows, strict=True) if row["status"] != OK]
     if missing:
-        traces.append(_marked(missing, min(values, default=1.0) if log else 0.0))
-    axis: dict[str, Any] = {"exponentformat": "SI", "ticksuffix": metric.unit, "nticks": 6}
-    axis.update({"type": "log"} if log else {"range": [0, max(values, default=1.0) * 1.25]})
+        traces.append(_marked(missing, min(values) / 2 if log else 0.0))
     yaxis = {"type": "category", "autorange": "reversed", "categoryorder": "array", "categoryarray": names}
-    layout = {"xaxis": axis, "yaxis": yaxis, "barmode": "overlay", "showlegend": False}
+    layout = {"xaxis": bar_axis(metric.unit, values, log), "yaxis": yaxis, "barmode": "overlay", "showlegend": False}
     return Chart(f"{metric.title.capitalize()}.", _words(metric, log), tuple(traces), layout, 120 + 26 * len(rows))
 
 
-def _marked(names: Sequence[str], at: float) -> Trace:
+def _having(rows: Sequence[Row], metric: Metric) -> set[str]:
+    """Models that have a metric, and those that run nowhere, of which nothing is known."""
+    runs = {row["model"] for row in rows if row["status"] == OK}
+    with_it = {row["model"] for row in rows if row.get(metric.key) is not None}
+    return {row["model"] for row in rows} - (runs - with_it)
+
+
+def _short(status: str) -> str:
+    return "does not fit" if status.startswith("does not fit") else "does not run"
+
+
+def _marked(missing: Sequence[tuple[str, str]], at: float) -> Trace:
     """Words in place of the bars that are missing."""
     return {
         "type": "scatter",
         "mode": "markers+text",
-        "y": list(names),
-        "x": [at] * len(names),
-        "text": ["does not run"] * len(names),
+        "y": [name for name, _ in missing],
+        "x": [at] * len(missing),
+        "text": [words for _, words in missing],
         "textposition": "middle right",
-        "hovertemplate": "%{y}: does not run, see the table<extra></extra>",
+        "hovertemplate": "%{y}: %{text}, see the table<extra></extra>",
         "marker": {"symbol": "x", "size": 8, "color": "#D55E00"},
     }
 
@@ -195,7 +208,7 @@ def _lines(rows: Sequence[Row], metric: Metric, swept: str) -> Chart:
         )
     values = [row[metric.key] for row in rows if row.get(metric.key) is not None]
     log = spans_decades(values)
-    yaxis = {"exponentformat": "SI", "ticksuffix": metric.unit, "type": "log" if log else "linear"}
+    yaxis = {"exponentformat": "SI", "minexponent": 1, "ticksuffix": metric.unit, "type": "log" if log else "linear"}
     sizes = sorted({row[swept] for row in rows if row.get(swept)})
     xaxis = {"title": {"text": swept}, "type": "log", "tickvals": sizes, "ticktext": [f"{size:,}" for size in sizes]}
     layout = {"xaxis": xaxis, "yaxis": yaxis, "showlegend": True, "legend": LEGEND}
@@ -227,8 +240,8 @@ def _trade(rows: Sequence[Row], chips: Sequence[str]) -> list[Chart]:
             }
         )
     layout = {
-        "xaxis": {"type": "log", "title": {"text": "latency"}, "ticksuffix": "s", "exponentformat": "SI"},
-        "yaxis": {"type": "log", "title": {"text": "energy"}, "ticksuffix": "J", "exponentformat": "SI"},
+        "xaxis": log_axis("latency", [row["seconds"] for row in good], "s"),
+        "yaxis": log_axis("energy", [row["energy_joules"] for row in good], "J"),
         "showlegend": True,
         "legend": LEGEND,
     }
@@ -241,9 +254,16 @@ def _table(rows: Sequence[Row]) -> Markup:
     units = {metric.key: metric.unit for metric in METRICS} | {"utilization": "%", "batch": "#", "context": "#"}
     keys = [key for key in dict.fromkeys(key for row in rows for key in row) if any(row.get(key) for row in rows)]
     titles = {metric.key: metric.title for metric in METRICS}
-    columns = [Column(titles.get(key, key.replace("_", " ")), units.get(key, _unit(key, rows))) for key in keys]
+    columns = [
+        Column(titles.get(key, key.replace("_", " ")), units.get(key, _unit(key, rows)), long=_long(key, rows))
+        for key in keys
+    ]
     cells = [[row.get(key) for key in keys] for row in rows]
     return table("Every model on every chip", columns, cells)
+
+
+def _long(key: str, rows: Sequence[Row]) -> bool:
+    return max(len(str(row.get(key) or "")) for row in rows) > LONG
 
 
 def _unit(key: str, rows: Sequence[Row]) -> str:

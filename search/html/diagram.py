@@ -1,4 +1,4 @@
-"""The block diagram of a chip, drawn from its file: memories by distance from the units, the units, and what joins them."""
+"""The block diagram of a chip, drawn from its file: memories in columns towards the units, and what joins them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from hwsim.chip import Chip, Link, Memory, UnitSpec
 from hwsim.quantity import show
 from search.html.tags import Markup, tag
 
-BOX_WIDTH = 190
+BOX_WIDTH = 184
 ROW = 17
-GAP_X = 120
+GAP_X = 96
 GAP_Y = 24
 MARGIN = 10
 LETTER = 6.4
@@ -54,7 +54,7 @@ def chip_diagram(chip: Chip) -> Markup:
         viewBox=f"0 0 {width:g} {height:g}",
         role="img",
         aria_label=title,
-        style=f"max-width:{1.35 * width:.0f}px",
+        style=f"max-width:{1.3 * width:.0f}px;min-width:{0.8 * width:.0f}px",
     )
     return tag("div", svg, class_="diagram", tabindex="0", role="region", aria_label=title)
 
@@ -95,7 +95,7 @@ def _memory_lines(memory: Memory) -> tuple[str, ...]:
 def _size(size: float) -> str:
     """A capacity, in powers of two where it is a round number of them."""
     for scale, prefix in ((2.0**30, "Gi"), (2.0**20, "Mi"), (2.0**10, "Ki")):
-        if size >= scale and size % (scale / 4) == 0:
+        if scale <= size < 1024 * scale and size % (scale / 4) == 0:
             return f"{size / scale:g} {prefix}B"
     return show(size, "B")
 
@@ -145,17 +145,21 @@ def _drawn(box: Box) -> Iterator[Markup]:
 
 
 def _wires(chip: Chip, box: Box, boxes: dict[str, Box]) -> Iterator[Markup]:
-    """Curves to a box from what feeds it, with the name and bandwidth of the link."""
+    """Curves to a box from what feeds it, with the name and bandwidth of the link.
+
+    A wire that passes other columns reaches the height of its box in the first gap, so that it runs beside their boxes.
+    """
     for name in box.block.feeds:
         other = boxes[name]
         x1, y1 = other.x + BOX_WIDTH, other.y + other.height / 2
         x2, y2 = box.x, box.y + box.height / 2
-        half = GAP_X / 2
-        yield tag("path", d=f"M{x1:g} {y1:g} C{x1 + half:g} {y1:g} {x2 - half:g} {y2:g} {x2:g} {y2:g}")
+        half, turned = GAP_X / 2, x1 + GAP_X
+        curve = f"M{x1:g} {y1:g} C{x1 + half:g} {y1:g} {turned - half:g} {y2:g} {turned:g} {y2:g} L{x2:g} {y2:g}"
+        yield tag("path", d=curve)
         link = _link(chip, name, box.block.name)
         if link is not None:
             text = show(link[1].bandwidth, "B/s")
-            middle, height = (x1 + x2) / 2, (y1 + y2) / 2
+            middle, height = x1 + half, (y1 + y2) / 2
             yield tag("text", link[0], x=f"{middle:g}", y=f"{height - 6:g}", class_="dim", text_anchor="middle")
             yield tag("text", text, x=f"{middle:g}", y=f"{height + 14:g}", class_="dim", text_anchor="middle")
 

@@ -98,7 +98,7 @@ def sentences(report: Report) -> Iterator[str]:
     if report.bounds.seconds:
         larger = "computation" if report.bounds.compute_seconds >= report.bounds.memory_seconds else "memory traffic"
         yield (
-            f"No schedule could be faster than {show(report.bounds.seconds, 's')}, the bound of {larger} (the roofline);"
+            f"No schedule could be faster than {show(report.bounds.seconds, 's')}, the bound of {larger} (roofline);"
             f" this one takes {report.seconds / report.bounds.seconds:.2f} times as long."
         )
     assumed, every = len(summary.assumed_keys(report)), sum(summary.statuses(report).values())

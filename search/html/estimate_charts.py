@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hwsim import summary
@@ -11,7 +11,7 @@ from hwsim.plot import PALETTE, busiest_memory, few, roofline_points
 from hwsim.plot_timeline import CutAxis, cut_axis, merged, ticks
 from hwsim.quantity import show
 from hwsim.report import Report, Span, components, traffic_bytes
-from search.html.chart import LEGEND, Chart, Trace, fill, label, point, spans_decades
+from search.html.chart import LEGEND, Chart, Trace, bar_axis, fill, label, log_axis, point, spans_decades
 
 SLOWEST = 15
 MOST_SPANS = 2000
@@ -54,14 +54,9 @@ def _time_by_kind(report: Report) -> Chart:
     return Chart("Time by kind of operator.", first, (bars,) if names else (), _bars_layout("s", shares.values()))
 
 
-def _bars_layout(unit: str, values: Any, log: bool = False, **more: Any) -> dict[str, Any]:
-    """Horizontal bars, the first on top, on an axis of SI units with room for a label behind the longest."""
-    axis: dict[str, Any] = {"ticksuffix": unit, "exponentformat": "SI", "nticks": 6}
-    if log:
-        axis["type"] = "log"
-    else:
-        axis["range"] = [0, (max(values, default=0.0) or 1.0) * 1.22]
-    return {"xaxis": axis, "yaxis": {"autorange": "reversed", "type": "category"}, **more}
+def _bars_layout(unit: str, values: Iterable[float], log: bool = False, **more: Any) -> dict[str, Any]:
+    """Horizontal bars, the first on top."""
+    return {"xaxis": bar_axis(unit, values, log), "yaxis": {"autorange": "reversed", "type": "category"}, **more}
 
 
 def _energy(report: Report) -> Chart:
@@ -175,7 +170,8 @@ def _roofline(report: Report, memory: str) -> Chart | None:
                 "marker": {**point(index), "size": [7 + 30 * math.sqrt(r.seconds / report.seconds) for r, _, _ in ours],
                            "opacity": 0.85},
                 "customdata": [
-                    f"{label(row.name)}<br>{show(row.seconds, 's')}, {row.count:,} times, bound by {label(row.bound_by)}"
+                    f"{label(row.name)}<br>{show(row.seconds, 's')}, {row.count:,} times,"
+                    f" bound by {label(row.bound_by)}"
                     f"<br>{show(y, 'MAC/s')} at {x:.3g} MAC/B"
                     for row, x, y in ours
                 ],
@@ -184,8 +180,8 @@ def _roofline(report: Report, memory: str) -> Chart | None:
         )  # fmt: skip
     roof, words = _roof(report, [x for _, x, _ in points])
     axes = {
-        "xaxis": {"type": "log", "title": {"text": f"MACs per byte of {label(memory)}"}},
-        "yaxis": {"type": "log", "title": {"text": "MACs per second"}, "exponentformat": "SI"},
+        "xaxis": log_axis(f"MACs per byte of {memory}", [x for _, x, _ in points]),
+        "yaxis": log_axis("MACs per second", [y for _, _, y in points]),
     }
     words = f"{words} Larger points take more of the time."
     layout = {**axes, "showlegend": True, "legend": LEGEND}
@@ -267,7 +263,7 @@ def _span_text(span: Span) -> str:
 def _time_axis(report: Report, axis: CutAxis) -> dict[str, Any]:
     """Ticks in seconds; with cuts, where time goes on behind each."""
     if not axis.cuts:
-        return {"ticksuffix": "s", "exponentformat": "SI"}
+        return {"ticksuffix": "s", "exponentformat": "SI", "minexponent": 1}
     times = ticks(report, axis, axis.place(report.seconds))
     return {
         "tickangle": 0,

@@ -67,6 +67,8 @@
     apply();
   }
 
+  const isWide = (place) => place.parentElement.classList.contains("wide");
+
   function colours(printing) {
     const night = dark.matches && !printing;
     const ink = night ? "#e6e9ed" : "#1b1f24";
@@ -75,9 +77,10 @@
   }
 
   // The layout of a chart with the page's colours on every axis it has.
-  function themed(layout, printing) {
+  function themed(layout, wide, printing) {
     const { ink, grid, paper } = colours(printing);
-    const full = { autosize: true, margin: { l: 60, r: 20, t: 30, b: 45 }, hovermode: "closest", ...layout };
+    const margin = { l: 60, r: wide ? 60 : 20, t: 30, b: 36 };
+    const full = { autosize: true, margin, hovermode: "closest", ...layout };
     full.paper_bgcolor = full.plot_bgcolor = "rgba(0,0,0,0)";
     full.font = { family: "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif", size: 12, color: ink };
     full.hoverlabel = { bgcolor: paper, font: { color: ink }, align: "left", namelength: -1 };
@@ -107,14 +110,14 @@
     const config = (place) => ({
       responsive: true,
       displaylogo: false,
-      displayModeBar: place.parentElement.classList.contains("wide"),
+      displayModeBar: isWide(place),
       modeBarButtonsToRemove: ["lasso2d", "select2d"],
     });
     try {
       const library = await plotly();
       const draw = (printing) => Promise.all(places.map((place) => {
         const chart = data[Number(place.dataset.chart)];
-        return library.react(place, chart.data, themed(chart.layout, printing), config(place));
+        return library.react(place, chart.data, themed(chart.layout, isWide(place), printing), config(place));
       }));
       await draw(false);
       dark.addEventListener("change", () => draw(false));

@@ -10,6 +10,8 @@ from typing import TypeAlias
 from hwsim.quantity import show
 from search.html.tags import Child, Markup, joined, tag
 
+SHORT = 24
+"""Letters up to which a text stays on one line."""
 Value: TypeAlias = str | int | float | None
 
 
@@ -63,7 +65,8 @@ def _heading(column: Column) -> Markup:
 def _cell(column: Column, value: Value, largest: float) -> Markup:
     if not column.unit:
         text = "" if value is None else str(value)
-        return tag("td", text, class_="long") if column.long else tag("td", text)
+        kind = "long" if column.long else "short" if len(text) <= SHORT else "text"
+        return tag("td", text, class_=kind)
     if value is None or isinstance(value, str):
         return tag("td", value or "", class_="number")
     content: Child = number_text(value, column.unit)

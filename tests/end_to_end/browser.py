@@ -84,12 +84,14 @@ class Browser:
         """Load a file and wait until its charts are drawn, or until it says that they could not be."""
         self.events.clear()
         self.call("Page.navigate", url=page.resolve().as_uri())
+        drawn = "document.documentElement.dataset.ready == 'yes' || !!document.querySelector('.failed')"
+        self.wait_for(f"document.readyState == 'complete' && ({drawn} || !document.querySelector('[data-chart]'))")
+
+    def wait_for(self, condition: str) -> None:
+        """Wait until an expression is true in the page."""
         end = time.monotonic() + PATIENCE
-        ready = "document.readyState == 'complete' && (document.documentElement.dataset.ready == 'yes'"
-        while not self.run(
-            f"{ready} || !document.querySelector('[data-chart]') || !!document.querySelector('.failed'))"
-        ):
-            assert time.monotonic() < end, "the page is never ready"
+        while not self.run(condition):
+            assert time.monotonic() < end, f"never true: {condition}"
             time.sleep(0.05)
 
     def run(self, expression: str) -> Any:
