@@ -61,7 +61,7 @@ def estimate(
     outputs = {kind: path for kind, path in wanted.items() if path is not None}
     _check_outputs(outputs, model, chip)
     choices = read_choices(options)
-    chosen = chosen_phase(phase, prompt, output)
+    chosen_phase = generated_phase(phase, prompt, output)
     loaded = load_chip(chip, changes)
     if model.startswith("@"):
         _estimate_list(model, loaded, options.mapping, outputs)
@@ -69,7 +69,7 @@ def estimate(
     with waiting(f"estimating {model}") as say:
         opened = open_model(model, allow_unknown)
         estimator = estimator_for(loaded, options.mapping, say)
-        report = estimate_model(estimator, opened, choices, chosen, prompt, output)
+        report = estimate_model(estimator, opened, choices, chosen_phase, prompt, output)
     contents = {path: _content(kind, path, report, loaded) for kind, path in outputs.items()}
     if not write_outputs(contents):
         _print(report, loaded, top, sources)
@@ -86,8 +86,8 @@ def _check_outputs(outputs: dict[str, str], model: str, chip: str) -> None:
     check_writable(outputs.values(), inputs=(model.partition(":")[0].removeprefix("@"), chip))
 
 
-def chosen_phase(phase: str | None, prompt: int | None, output: int | None) -> str | None:
-    """The phase that the options ask for; ``click.UsageError`` where they contradict each other."""
+def generated_phase(phase: str | None, prompt: int | None, output: int | None) -> str | None:
+    """The phase, generate where a prompt or an output is given; a UsageError where these do not go together."""
     if phase is None and (prompt or output):
         phase = "generate"
     if phase == "generate" and not (prompt and output):

@@ -111,13 +111,13 @@ def _estimate(
 ) -> Page:
     from hwsim.config import load_chip
     from hwsim.progress import waiting
-    from mapper.commands import chosen_phase
+    from mapper.commands import generated_phase
     from mapper.estimate import estimate_model, estimator_for
     from search.html.estimate import estimate_page
     from workloads.user import open_model
 
     phase, prompt, output = sizes
-    phase = chosen_phase(phase, prompt, output)
+    phase = generated_phase(phase, prompt, output)
     loaded, choices = load_chip(chip, changes), read_choices(options)
     with waiting(f"estimating {model}") as say:
         estimator = estimator_for(loaded, options.mapping, say)
