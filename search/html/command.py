@@ -30,6 +30,7 @@ class Remembering(click.Command):
 @click.option("--chip", help="With a model: a shipped chip's name (see `hwsim chips`) or a YAML file.")
 @click.option("--models", metavar="A,B", help="Compare these models, as for `hwsim compare`.")
 @click.option("--chips", metavar="X,Y", help="Compare on these chips, as for `hwsim compare`.")
+@click.option("--sweep", "sweeps", multiple=True, metavar="KEY=VALUES", help="With --models: as for `hwsim compare`.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the chip: units.array.rows=64.")
 @click.option("--phase", help="forward, prefill, decode, generate or train. [default: decode for LMs, else forward]")
 @size_option("--prompt", text="With phase generate: tokens of the prompt.")
@@ -45,6 +46,7 @@ def report(
     chip: str | None,
     models: str | None,
     chips: str | None,
+    sweeps: tuple[str, ...],
     changes: tuple[str, ...],
     phase: str | None,
     prompt: int | None,
@@ -67,7 +69,7 @@ def report(
     check_writable([page_path], inputs=inputs)
     command = command_line(ctx.meta[_GIVEN])
     if target is None:
-        page = _comparison(models or "", chips or "", phase, options, command)
+        page = _comparison((models or "", chips or ""), (phase, prompt, output), sweeps, options, command)
     elif chip is not None:
         page = _estimate(target, chip, changes, (phase, prompt, output), options, allow_unknown, command)
     else:
@@ -125,18 +127,26 @@ def _estimate(
     return estimate_page(found, loaded, command)
 
 
-def _comparison(models: str, chips: str, phase: str | None, options: RunOptions, command: str) -> Page:
-    from dataclasses import asdict
-
+def _comparison(
+    names: tuple[str, str],
+    sizes: tuple[str | None, int | None, int | None],
+    sweeps: tuple[str, ...],
+    options: RunOptions,
+    command: str,
+) -> Page:
     from hwsim.config import chip_names, load_chip
     from hwsim.progress import track
-    from mapper.estimate import estimator_for
+    from mapper.commands import generated_phase
     from search.commands import ALL, open_listed, split_names
+    from search.comparison.plan import make_plan
+    from search.comparison.run import run
+    from search.comparison.sweeps import parse_sweeps, settings_of
+    from search.comparison.tables import as_json
     from search.html.comparison import comparison_page
-    from search.sweep import compare
 
+    models, chips = names
+    settings = settings_of(parse_sweeps(sweeps), options, *sizes[1:])
     loaded = [load_chip(name) for name in (chip_names() if chips == ALL else split_names(chips))]
-    estimators = [estimator_for(chip, options.mapping, advise=False) for chip in loaded]
-    opened, choices = open_listed(models), read_choices(options)
-    rows = list(track(compare(opened, estimators, choices, phase), "compare", len(opened) * len(estimators)))
-    return comparison_page([asdict(row) for row in rows], command)
+    plan = make_plan(open_listed(models), loaded, settings, generated_phase(*sizes), options.mapping)
+    comparison = run(plan, None, lambda finished, total: track(finished, "compare", total))
+    return comparison_page(as_json(comparison)["rows"], command)

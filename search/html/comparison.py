@@ -10,7 +10,7 @@ from hwsim.quantity import show
 from hwsim.summary import number
 from search.html.chart import LEGEND, Chart, Trace, bar_axis, fill, label, log_axis, point, spans_decades
 from search.html.page import Page, Section
-from search.html.table import Column, table
+from search.html.table import Column, Value, table
 from search.html.tags import Markup, tag
 
 OK = "ok"
@@ -35,12 +35,24 @@ METRICS = (
     Metric("tokens_per_second", "tokens per second", "tok/s", True),
     Metric("inferences_per_second", "inferences per second", "inf/s", True),
     Metric("energy_joules", "energy", "J"),
-    Metric("energy_delay_product", "energy-delay product", "Js"),
+    Metric("energy_delay_joule_seconds", "energy-delay product", "Js"),
     Metric("tokens_per_joule", "tokens per joule", "tok/J", True),
+    Metric("inferences_per_joule", "inferences per joule", "inf/J", True),
     Metric("average_power_watts", "average power", "W"),
-    Metric("dollars_per_million", "cost per million", "USD"),
+    Metric("dollars_per_million", "cost per million tokens or inferences", " USD"),
 )
-_SIZES = ("batch", "context")
+_SIZES = ("batch", "context", "prompt", "output")
+_SETTINGS = ("bits", "zeros", "parallel")
+_STACKS = (
+    ("time_by_bound", "Time by what bounds it.", "s"),
+    ("time_by_kind", "Time by kind of operator.", "s"),
+    ("energy_by_component", "Energy by component.", "J"),
+)
+MOST_PARTS = 8
+_UNITS = {
+    "utilization": "%", "batch": "#", "context": "#", "traffic_bytes": "B", "compulsory_bytes": "B",
+    "compute_seconds": "s", "memory_seconds": "s",
+}  # fmt: skip
 
 
 def comparison_page(rows: Sequence[Row], command: str) -> Page:
@@ -88,15 +100,17 @@ def _summary(rows: Sequence[Row], models: Sequence[str], chips: Sequence[str]) -
 
 
 def _point_name(row: Row, rows: Sequence[Row]) -> str:
-    """The chip, and the sizes that vary."""
+    """The chip, and the sizes and settings that vary."""
     sizes = [f"{key} {row[key]:,}" for key in _SIZES if row.get(key) and _varies(rows, key)]
-    return ", ".join([str(row["chip"]), *sizes])
+    settings = [f"{key} {row[key] or 'as it is'}" for key in _SETTINGS if key in row and _varies(rows, key)]
+    return ", ".join([str(row["chip"]), *sizes, *settings])
 
 
 def _varies(rows: Sequence[Row], key: str) -> bool:
-    """Whether a size is swept: the same model has several."""
+    """Whether a size or a setting is swept: the same model has several."""
     seen: dict[str, Any] = {}
-    return any(seen.setdefault(row["model"], row.get(key)) != row.get(key) for row in rows if row.get(key))
+    asked = [row for row in rows if row.get(key) or key in _SETTINGS]
+    return any(seen.setdefault(row["model"], row.get(key)) != row.get(key) for row in asked)
 
 
 def _failures(rows: Sequence[Row]) -> list[Markup]:
@@ -111,14 +125,15 @@ def _charts(rows: Sequence[Row], metrics: Sequence[Metric]) -> list[Chart]:
     swept = next((key for key in _SIZES if _varies(rows, key)), None)
     if swept is not None:
         return [_lines(rows, metric, swept) for metric in metrics]
-    return [_bars(rows, metric) for metric in metrics] if len(rows) <= MOST_BARS else []
+    if len(rows) > MOST_BARS:
+        return []
+    return [*(_bars(rows, metric) for metric in metrics), *_stacks(rows)]
 
 
 def _bars(rows: Sequence[Row], metric: Metric) -> Chart:
     """A bar per row that has the metric; where a model does not run, words in its place."""
     rows = [row for row in rows if row["model"] in _having(rows, metric)]
-    one = len({row["model"] for row in rows}) == 1
-    names = [label(str(row["chip"]) if one else f"{row['model']}, {row['chip']}") for row in rows]
+    names = _names(rows)
     values = [row[metric.key] for row in rows if row.get(metric.key) is not None]
     log = spans_decades(values)
     traces: list[Trace] = []
@@ -146,6 +161,49 @@ def _bars(rows: Sequence[Row], metric: Metric) -> Chart:
     yaxis = {"type": "category", "autorange": "reversed", "categoryorder": "array", "categoryarray": names}
     layout = {"xaxis": bar_axis(metric.unit, values, log), "yaxis": yaxis, "barmode": "overlay", "showlegend": False}
     return Chart(f"{metric.title.capitalize()}.", _words(metric, log), tuple(traces), layout, 120 + 26 * len(rows))
+
+
+def _names(rows: Sequence[Row]) -> list[str]:
+    """What tells a row from the others."""
+    one = len({row["model"] for row in rows}) == 1
+    points = [_point_name(row, rows) for row in rows]
+    return [label(name if one else f"{row['model']}, {name}") for row, name in zip(rows, points, strict=True)]
+
+
+def _stacks(rows: Sequence[Row]) -> list[Chart]:
+    """The breakdowns that the rows have, as parts of each row's whole."""
+    good = [row for row in rows if row["status"] == OK]
+    return [_stack(good, *stack) for stack in _STACKS if any(row.get(stack[0]) for row in good)]
+
+
+def _stack(rows: Sequence[Row], key: str, title: str, unit: str) -> Chart:
+    totals: dict[str, float] = {}
+    shares = [{name: part / (sum(row[key].values()) or 1.0) for name, part in row[key].items()} for row in rows]
+    for row in shares:
+        for name, part in row.items():
+            totals[name] = totals.get(name, 0.0) + part
+    ranked = sorted(totals, key=lambda name: (-totals[name], name))
+    kept, rest = ranked[: MOST_PARTS - 1], ranked[MOST_PARTS - 1 :]
+    names = _names(rows)
+    traces: list[Trace] = []
+    parts = [*kept, "others"] if rest else kept
+    for index, part in enumerate(parts):
+        ours = [part] if part in kept else rest
+        traces.append(
+            {
+                "type": "bar",
+                "orientation": "h",
+                "name": label(part),
+                "y": names,
+                "x": [sum(row.get(name, 0.0) for name in ours) for row in shares],
+                "customdata": [show(sum(row[key].get(name, 0.0) for name in ours), unit) for row in rows],
+                "hovertemplate": "%{y}: %{customdata}, %{x:.1%}<extra>%{fullData.name}</extra>",
+                "marker": fill(index),
+            }
+        )
+    axes = {"xaxis": {"tickformat": ".0%", "range": [0, 1]}, "yaxis": {"type": "category", "autorange": "reversed"}}
+    layout = {**axes, "barmode": "stack", "showlegend": True, "legend": LEGEND}
+    return Chart(title, "Parts of each whole.", tuple(traces), layout, 140 + 26 * len(rows))
 
 
 def _having(rows: Sequence[Row], metric: Metric) -> set[str]:
@@ -180,12 +238,14 @@ def _words(metric: Metric, log: bool) -> str:
 
 def _value_text(row: Row, metric: Metric) -> str:
     value = row.get(metric.key)
-    return "" if value is None else show(value, metric.unit)
+    if value is None:
+        return ""
+    return f"{number(value)} USD" if metric.unit == " USD" else show(value, metric.unit)
 
 
 def _lines(rows: Sequence[Row], metric: Metric, swept: str) -> Chart:
     """A line per model, chip and what else varies, over the size that is swept; points that do not run are gaps."""
-    others = [key for key in _SIZES if key != swept and _varies(rows, key)]
+    others = [key for key in (*_SIZES, *_SETTINGS) if key != swept and _varies(rows, key)]
     series: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         series.setdefault((row["model"], row["chip"], *(row.get(key) for key in others)), []).append(row)
@@ -251,15 +311,24 @@ def _trade(rows: Sequence[Row], chips: Sequence[str]) -> list[Chart]:
 
 def _table(rows: Sequence[Row]) -> Markup:
     """All keys that any row has, in the order of the first; known ones with their units."""
-    units = {metric.key: metric.unit for metric in METRICS} | {"utilization": "%", "batch": "#", "context": "#"}
-    keys = [key for key in dict.fromkeys(key for row in rows for key in row) if any(row.get(key) for row in rows)]
+    units = {metric.key: metric.unit.replace(" USD", "#") for metric in METRICS} | _UNITS
+    stacks = [stack[0] for stack in _STACKS]
+    keys = [
+        key
+        for key in dict.fromkeys(key for row in rows for key in row)
+        if key not in stacks and any(row.get(key) for row in rows)
+    ]
     titles = {metric.key: metric.title for metric in METRICS}
     columns = [
         Column(titles.get(key, key.replace("_", " ")), units.get(key, _unit(key, rows)), long=_long(key, rows))
         for key in keys
     ]
-    cells = [[row.get(key) for key in keys] for row in rows]
+    cells = [[_cell(row.get(key)) for key in keys] for row in rows]
     return table("Every model on every chip", columns, cells)
+
+
+def _cell(value: Any) -> Value:
+    return "; ".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
 def _long(key: str, rows: Sequence[Row]) -> bool:

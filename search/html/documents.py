@@ -60,6 +60,10 @@ def _json_page(name: str, data: Any, command: str) -> Page:
             from search.html.estimate_json import report_from_json
 
             return estimate_page(report_from_json(data), None, command)
+        if "papers" in data and "scoreboard" in data:
+            from search.html.reproduction import reproduction_page
+
+            return reproduction_page(data, command)
         if "rows" in data:
             from search.html.comparison import comparison_page
 

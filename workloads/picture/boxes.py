@@ -145,19 +145,15 @@ def _edges(
     edges: dict[Edge, None] = {}
     ports: dict[str, Box] = {}
     for op in piece.ops:
-        for access in op.reads:
-            tensor = graph.by_name[access.tensor]
+        for tensor in (graph.by_name[access.tensor] for access in op.reads):
             if tensor.role is Role.WEIGHT:
                 continue
-            sources = writers.get(tensor.name, [])
-            if not sources:
-                port = Box(f"in {tensor.name}", (_short(tensor.name),), PORT)
-                ports[port.key] = port
-                sources = [port.key]
-            for source in sources:
+            if tensor.name not in writers:
+                ports[f"in {tensor.name}"] = Box(f"in {tensor.name}", (_short(tensor.name),), PORT)
+            for source in writers.get(tensor.name, [f"in {tensor.name}"]):
                 if source != owners[op.name]:
-                    state = tensor.role is Role.STATE
-                    edges.setdefault(Edge(source, owners[op.name], shape_text(tensor), state))
+                    edge = Edge(source, owners[op.name], shape_text(tensor), tensor.role is Role.STATE)
+                    edges.setdefault(edge)
         for access in op.writes:
             writers.setdefault(access.tensor, []).append(owners[op.name])
     for name, sources in writers.items():
@@ -165,8 +161,7 @@ def _edges(
         if tensor.role is Role.OUTPUT or any(reader > place for reader in readers.get(name, ())):
             port = Box(f"out {name}", ("output" if tensor.role is Role.OUTPUT else _short(name),), PORT)
             ports[port.key] = port
-            for source in sources:
-                edges.setdefault(Edge(source, port.key, shape_text(tensor)))
+            edges.update(dict.fromkeys(Edge(source, port.key, shape_text(tensor)) for source in sources))
     return list(edges), list(ports.values())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from workloads.picture.boxes import PORT, Box, Edge, Frame
 
@@ -132,7 +133,7 @@ def _chains(edges: Sequence[Edge], ranks: dict[str, int]) -> list[list[str]]:
 def _neighbours(chains: Sequence[Sequence[str]]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for chain in chains:
-        for one, other in zip(chain, chain[1:], strict=False):
+        for one, other in pairwise(chain):
             found.setdefault(one, []).append(other)
             found.setdefault(other, []).append(one)
     return found
@@ -187,7 +188,7 @@ def _apart(wanted: Sequence[float], widths: Sequence[float]) -> list[float]:
     Pool adjacent violators: neighbours that would overlap move together.
     """
     offsets = [0.0]
-    for one, other in zip(widths, widths[1:], strict=False):
+    for one, other in pairwise(widths):
         offsets.append(offsets[-1] + (one + other) / 2 + GAP_X)
     pools: list[tuple[float, int]] = []
     for want, offset in zip(wanted, offsets, strict=True):
