@@ -87,7 +87,7 @@ def _title(report: Report) -> str:
 
 
 def _energy_stack(axes: Axes, report: Report) -> None:
-    totals = _few(summary.component_energy(report))
+    totals = few(summary.component_energy(report))
     actions = list(dict.fromkeys(row.action for row in components(report)))
     for index, name in enumerate(totals):
         left = 0.0
@@ -105,13 +105,13 @@ def _energy_stack(axes: Axes, report: Report) -> None:
 
 
 def _time_by_kind(axes: Axes, report: Report) -> None:
-    totals = _few(summary.shares(report, lambda row: row.kind))
+    totals = few(summary.shares(report, lambda row: row.kind))
     for index, seconds in enumerate(totals.values()):
         _bar(axes, index, seconds, 0.0, PALETTE[index], HATCHES[index])
     _label_bars(axes, totals, "s", "Time by kind of operator")
 
 
-def _few(values: dict[str, float]) -> dict[str, float]:
+def few(values: dict[str, float]) -> dict[str, float]:
     """At most ``MOST_BARS`` values; the smallest are added up."""
     rows = list(values.items())
     if len(rows) <= MOST_BARS:
@@ -139,8 +139,8 @@ def _label_bars(axes: Axes, values: dict[str, float], unit: str, title: str) -> 
 
 
 def _roofline(axes: Axes, report: Report, outer_memory: str) -> None:
-    memory = outer_memory or _busiest_memory(report)
-    points = list(_roofline_points(report, memory))
+    memory = outer_memory or busiest_memory(report)
+    points = list(roofline_points(report, memory))
     axes.set_title(f"Roofline against {memory or 'memory'} (size of a point: share of the time)")
     if not points:
         axes.text(0.5, 0.5, "no operator with multiply-accumulates and traffic", transform=axes.transAxes, ha="center")
@@ -169,14 +169,16 @@ def _roofline(axes: Axes, report: Report, outer_memory: str) -> None:
     axes.legend(loc="lower right", fontsize=7.5, frameon=True)
 
 
-def _busiest_memory(report: Report) -> str:
+def busiest_memory(report: Report) -> str:
+    """The memory with the most traffic, empty without any."""
     sums: dict[str, float] = {}
     for row in report.traffic:
         sums[row.memory] = sums.get(row.memory, 0.0) + row.read_bytes + row.write_bytes
     return max(sums, key=lambda name: sums[name], default="")
 
 
-def _roofline_points(report: Report, memory: str) -> Iterator[Point]:
+def roofline_points(report: Report, memory: str) -> Iterator[Point]:
+    """Operators with multiply-accumulates and traffic of a memory."""
     moved: dict[str, float] = {}
     for row in report.traffic:
         if row.memory == memory:

@@ -67,18 +67,18 @@ def draw_timeline(axes: Axes, report: Report, colors: Sequence[str]) -> None:
     axes.set_yticks(range(len(resources)), resources)
     axes.invert_yaxis()
     axes.set_xlim(0, end)
-    ticks = _ticks(report, axis, end)
-    axes.set_xticks([axis.place(time) for time in ticks], [quantity(time, "s") if time else "0" for time in ticks])
+    times = ticks(report, axis, end)
+    axes.set_xticks([axis.place(time) for time in times], [quantity(time, "s") if time else "0" for time in times])
 
 
-def _ticks(report: Report, axis: CutAxis, end: float) -> list[float]:
+def ticks(report: Report, axis: CutAxis, end: float) -> list[float]:
     """Times to be labelled: evenly spread, or where the axis goes on after a cut; never too close together."""
     wanted = [finish for _, finish in axis.cuts] if axis.cuts else [report.seconds * part / 5 for part in range(1, 6)]
-    ticks = [0.0]
+    times = [0.0]
     for time in (*wanted, report.seconds):
-        if axis.place(time) - axis.place(ticks[-1]) >= TICK_DISTANCE * end:
-            ticks.append(time)
-    return ticks
+        if axis.place(time) - axis.place(times[-1]) >= TICK_DISTANCE * end:
+            times.append(time)
+    return times
 
 
 def merged(spans: Sequence[tuple[float, float]], tolerance: float) -> list[tuple[float, float]]:

@@ -68,12 +68,13 @@ def _headline(report: Report, tdp_watts: float | None) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="cyan", no_wrap=True)
     grid.add_column(overflow="fold")
-    for name, value in _facts(report, tdp_watts):
+    for name, value in facts(report, tdp_watts):
         grid.add_row(name, Text(value))
     return grid
 
 
-def _facts(report: Report, tdp_watts: float | None) -> Iterator[tuple[str, str]]:
+def facts(report: Report, tdp_watts: float | None) -> Iterator[tuple[str, str]]:
+    """The headline as names and values in words; ``tdp_watts`` is the thermal design power, where it is known."""
     clock = f"{report.clock_name} clock, {quantity(report.clock_hertz, 'Hz')}"
     yield "latency", f"{quantity(report.seconds, 's')}   {report.cycles:,} cycles ({clock})"
     busy = sum(row.busy_seconds for row in report.ops)

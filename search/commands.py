@@ -74,9 +74,9 @@ def compare(
     keys = {sweep.key: int(sweep.values[0]) for sweep in parsed if sweep.key in ("prompt", "output")}
     chosen = _phase(phase, keys.get("prompt", prompt), keys.get("output", output))
     settings = settings_of(parsed, options, prompt, output)
-    loaded = [chip for name in (chip_names() if chips == ALL else _split(chips)) for chip in _variants(name, vary)]
+    loaded = [chip for name in (chip_names() if chips == ALL else split_names(chips)) for chip in _variants(name, vary)]
     base = None if baseline is None else find_baseline([chip.name for chip in loaded], baseline)
-    plan = make_plan(_open(models), loaded, settings, chosen, options.mapping)
+    plan = make_plan(open_listed(models), loaded, settings, chosen, options.mapping)
     comparison = run(plan, processes, lambda finished, total: track(finished, "compare", total))
     _write(comparison, base, files, plot)
 
@@ -119,7 +119,8 @@ def _title(plan: Plan) -> str:
     return f"{models if len(models) < 60 else f'{len(plan.models)} models'} on {len(plan.chips)} chips"
 
 
-def _split(texts: str) -> list[str]:
+def split_names(texts: str) -> list[str]:
+    """Names with commas between them; ``click.UsageError`` where there is none."""
     found = [text.strip() for text in texts.split(",") if text.strip()]
     if not found:
         raise click.UsageError(f"expected names with commas between them, or {ALL}, got {texts!r}")
@@ -135,15 +136,15 @@ def _variants(name: str, vary: str | None) -> list[Chip]:
     key, equals, values = vary.partition("=")
     if not equals:
         raise click.UsageError(f"--vary: expected KEY=A,B, got {vary!r}")
-    changed = [(text, load_chip(name, [f"{key}={text}"])) for text in _split(values)]
+    changed = [(text, load_chip(name, [f"{key}={text}"])) for text in split_names(values)]
     return [chip.model_copy(update={"name": f"{chip.name} {key}={text}"}) for text, chip in changed]
 
 
-def _open(texts: str) -> list[Model]:
-    """The models of a comma-separated list; a single inline operator keeps its commas."""
+def open_listed(texts: str) -> list[Model]:
+    """The models of a comma-separated list, or all shipped ones; a single inline operator keeps its commas."""
     from workloads.catalog import names
     from workloads.inline import is_inline
     from workloads.user import open_models
 
-    listed = names() if texts == ALL else [texts] if is_inline(texts) else _split(texts)
+    listed = names() if texts == ALL else [texts] if is_inline(texts) else split_names(texts)
     return [model for text in listed for model in open_models(text)]
