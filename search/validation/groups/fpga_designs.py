@@ -64,16 +64,16 @@ GROUPS = (
         "fpga/clock",
         "Clocks that designs on the U280 reached of the 300 MHz asked",
         _clock,
-        "The curve (hwsim/fpga/clock.py) is assumed. Clocks of kernels are cycles by time; that all were asked for "
-        "300 MHz is taken from their scripts. These kernels use 1 % of the slices, so the spread is placement.",
+        "The curve (hwsim/fpga/clock.py) is assumed. Clocks of kernels are cycles by time; that they were "
+        "asked for 300 MHz, the platform's default, is assumed. They use 1 % of the slices: the spread is placement.",
     ),
     Group(
         "fpga/flightllm-gpus",
         "FlightLLM's stated ratios to GPUs, Llama-2-7B",
         _ratios,
         "GPUs at their board limit (250 and 300 W); the A100 at the rate that the authors measured, the V100S, of "
-        "which none is published, at the simulated one. With the power that the simulation adds up (65 and 112 W) the energy "
-        "ratios would be 1.2 and 1.3. Prices are recalled (8,000, 14,000, 12,000 and 17,000 USD).",
+        "which none is published, at the simulated one. With the power that the simulation adds up (65 and 112 W) the "
+        "energy ratios would be 1.2 and 1.3. Prices are recalled (8,000, 14,000, 12,000 and 17,000 USD).",
     ),
     Group(
         "fpga/intar-gpt2",
