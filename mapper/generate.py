@@ -97,7 +97,7 @@ def add_up(parts: Sequence[tuple[str, Report, float]], *, batch: int, prompt: in
         state_bytes=max(report.state_bytes for _, report, _ in parts),
         capacity_bytes=first.capacity_bytes,
         area_square_metres=first.area_square_metres,
-        price_dollars_per_million=None,
+        price_dollars_per_million=_dollars_per_million(parts, batch * output),
         mapper=first.mapper,
         mapper_note=first.mapper_note,
         conventions=tuple(dict.fromkeys(text for _, report, _ in parts for text in report.conventions)),
@@ -105,6 +105,16 @@ def add_up(parts: Sequence[tuple[str, Report, float]], *, batch: int, prompt: in
         footnotes=first.footnotes,
         fused=tuple({group.name: group for _, report, _ in parts for group in report.fused}.values()),
     )
+
+
+def _dollars_per_million(parts: Sequence[tuple[str, Report, float]], work: int) -> float | None:
+    """What all runs cost, by a million of the whole's units of work; None without a price."""
+    total = 0.0
+    for _, report, weight in parts:
+        if report.price_dollars_per_million is None:
+            return None
+        total += weight * report.price_dollars_per_million * report.work
+    return total / work
 
 
 def _merge(name: str, rows: Sequence[tuple[OpRow, float]]) -> OpRow:

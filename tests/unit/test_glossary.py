@@ -57,14 +57,17 @@ def test_every_key_of_a_report_and_of_the_tables_is_explained() -> None:
     assert missing((*COLUMNS, *NESTED, *RELATIVE, "kind", "baseline", "sweeps", "key", "values")) == []
 
 
-def test_every_key_of_cost_and_hardwire_is_explained() -> None:
+def test_every_key_of_cost_hardwire_and_resources_is_explained() -> None:
     from hwsim.cost_command import cost
+    from hwsim.fpga.command import resources
     from mapper.hardwire_command import hardwire
 
     owned = CliRunner().invoke(cost, ["hnlpu", "h100_sxm", "--json"], catch_exceptions=False)
     made = CliRunner().invoke(hardwire, ["llama-3-8b", "--json"], catch_exceptions=False)
     assert missing(keys(json.loads(owned.output), ("ownership_dollars", "carbon_kg"))) == []
     assert missing(keys(json.loads(made.output))) == []
+    designed = CliRunner().invoke(resources, ["intar_u280", "--json"], catch_exceptions=False)
+    assert missing(keys(json.loads(designed.output))) == []
 
 
 @pytest.mark.parametrize("view", VIEWS)

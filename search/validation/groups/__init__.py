@@ -15,6 +15,7 @@ _MODULES = (
     "hnlpu",
     "pim",
     "fpga",
+    "fpga_designs",
     "gpu",
     "collectives",
 )
