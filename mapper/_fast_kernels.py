@@ -17,6 +17,7 @@ BITS, PLAIN, STORED, PACE = range(4)
 MOVED, AHEAD = range(2)
 LATENCY_GOAL, ENERGY_GOAL, EDP_GOAL, TRAFFIC_GOAL = range(4)
 _OUTPUT, _SINGLE = 2, -1
+_ROUNDING = 1 - 1e-9
 
 
 @njit(cache=True, error_model="numpy")
@@ -54,17 +55,24 @@ def _gemm_cycles(array, rate, batch, m, n, k):
 @njit(cache=True, error_model="numpy")
 def _compute_seconds(tile, extents, classes, splits, array, numbers):
     """``mapper.cost.compute_seconds``."""
-    points = np.ones(4, np.int64)
+    batches = m = n = k = np.int64(1)
     share = 1.0
     for dim in range(len(extents)):
-        points[classes[dim]] *= tile[dim]
-        share *= extents[dim] / tile[dim]
-    rate = numbers[RATE]
+        extent, kind = tile[dim], classes[dim]
+        share *= extents[dim] / extent
+        if kind == 0:
+            batches *= extent
+        elif kind == 1:
+            m *= extent
+        elif kind == 2:
+            n *= extent
+        else:
+            k *= extent
     fewest = np.int64(-1)
     for way in range(len(splits)):
-        batch, m = _ceil(points[0], splits[way, 0]), _ceil(points[1], splits[way, 1])
-        n = _ceil(points[2], splits[way, 2])
-        cycles = _gemm_cycles(array, rate, batch, m, n, points[3])
+        cycles = _gemm_cycles(
+            array, numbers[RATE], _ceil(batches, splits[way, 0]), _ceil(m, splits[way, 1]), _ceil(n, splits[way, 2]), k
+        )
         if fewest < 0 or cycles < fewest:
             fewest = cycles
     if numbers[DENSITY] < 1:
@@ -73,33 +81,45 @@ def _compute_seconds(tile, extents, classes, splits, array, numbers):
 
 
 @njit(cache=True, error_model="numpy")
-def _sizes(tile, trips, axes, operands, size, swept):
-    """Bytes of the tile of every operand, and of one sweep over all its tiles."""
-    volume = np.ones(3, np.int64)
-    for role in range(3):
-        swept[role] = operands[role, PLAIN]
+def _span(axis, tile):
+    """``hwsim.nest.span`` of an axis of one or two dimensions."""
+    slow, fast = tile[axis[SLOW]], axis[FAST]
+    if fast == _SINGLE:
+        return slow
+    return slow * tile[fast] - max(slow - axis[SLOW_STEP], 0) * max(tile[fast] - axis[FAST_STEP], 0)
+
+
+@njit(cache=True, error_model="numpy")
+def _fill_sizes(tile, axes, operands, volume, size):
+    """Bytes of the tile of every operand."""
+    volume[:] = 1
     for place in range(len(axes)):
-        role, slow, fast, whole = axes[place, ROLE], axes[place, SLOW], axes[place, FAST], axes[place, WHOLE]
-        if fast == _SINGLE:
-            volume[role] *= tile[slow]
-            continue
-        again = max(tile[slow] - axes[place, SLOW_STEP], 0) * max(tile[fast] - axes[place, FAST_STEP], 0)
-        span = tile[slow] * tile[fast] - again
-        volume[role] *= span
-        swept[role] = swept[role] / whole * max(span * (trips[slow] * trips[fast]), whole)
+        volume[axes[place, ROLE]] *= _span(axes[place], tile)
     for role in range(3):
         size[role] = volume[role] * np.int64(operands[role, BITS]) / 8
 
 
 @njit(cache=True, error_model="numpy")
-def _held(trips, moves, order, size, array, numbers):
+def _fill_swept(tile, trips, axes, operands, swept):
+    """Bytes of one sweep over all tiles of every operand."""
+    for role in range(3):
+        swept[role] = operands[role, PLAIN]
+    for place in range(len(axes)):
+        axis = axes[place]
+        if axis[FAST] != _SINGLE:
+            moved = _span(axis, tile) * (trips[axis[SLOW]] * trips[axis[FAST]])
+            swept[axis[ROLE]] = swept[axis[ROLE]] / axis[WHOLE] * max(moved, axis[WHOLE])
+
+
+@njit(cache=True, error_model="numpy")
+def _held(tile, extents, moves, order, size, array, numbers):
     """``mapper.cost.held_bytes``; ``order`` lists the operands that the scratchpad holds."""
     held = 0.0
     for place in range(len(order)):
         role = order[place]
         fetched = reduced = False
-        for dim in range(len(trips)):
-            if trips[dim] > 1:
+        for dim in range(len(tile)):
+            if tile[dim] < extents[dim]:
                 fetched |= moves[role, dim]
                 reduced |= not moves[role, dim]
         one = size[role]
@@ -176,6 +196,16 @@ def _better(key, best, order, place, best_order, best_place):
 
 
 @njit(cache=True, error_model="numpy")
+def _least_transfer(uses, swept, operands):
+    """Seconds of moving every operand once, less any rounding: no order of the loops takes less."""
+    seconds = 0.0
+    for role in range(3):
+        if uses[MOVED, role]:
+            seconds += swept[role] * operands[role, STORED] * operands[role, PACE]
+    return seconds * _ROUNDING
+
+
+@njit(cache=True, error_model="numpy")
 def best_tiling(tiles, extents, classes, moves, axes, orders, splits, holds, uses, operands, array, numbers, best):
     """The best of some tilings in some orders.
 
@@ -196,7 +226,7 @@ def best_tiling(tiles, extents, classes, moves, axes, orders, splits, holds, use
         Column of the best tiling (-1: none), its order, and how many tilings fit.
     """
     dims, count = tiles.shape
-    tile, trips = np.empty(dims, np.int64), np.empty(dims, np.int64)
+    tile, trips, volume = np.empty(dims, np.int64), np.empty(dims, np.int64), np.empty(3, np.int64)
     size, swept, key = np.empty(3), np.empty(3), np.empty(4)
     best_place = best_order = -1
     fitting = 0
@@ -204,13 +234,17 @@ def best_tiling(tiles, extents, classes, moves, axes, orders, splits, holds, use
     for place in range(count - 1, -1, -1):
         for dim in range(dims):
             tile[dim] = tiles[dim, place]
-            trips[dim] = _ceil(extents[dim], tile[dim])
-        _sizes(tile, trips, axes, operands, size, swept)
-        if _held(trips, moves, holds, size, array, numbers) > numbers[CAPACITY]:
+        _fill_sizes(tile, axes, operands, volume, size)
+        if _held(tile, extents, moves, holds, size, array, numbers) > numbers[CAPACITY]:
             continue
         fitting += 1
         compute = _compute_seconds(tile, extents, classes, splits, array, numbers)
         if array[OBJECTIVE] == LATENCY_GOAL and compute > best[0]:
+            continue
+        for dim in range(dims):
+            trips[dim] = _ceil(extents[dim], tile[dim])
+        _fill_swept(tile, trips, axes, operands, swept)
+        if array[OBJECTIVE] == LATENCY_GOAL and _least_transfer(uses, swept, operands) > best[0]:
             continue
         for order in range(len(orders)):
             _cost(orders[order], trips, moves, uses, size, swept, compute, operands, array, numbers, key)

@@ -12,7 +12,7 @@ from typing import Any
 from hwsim.machine import Machine
 from hwsim.nest import Nest
 from hwsim.schedule import Level
-from mapper.base import Found, Goal, Objective, Task, register
+from mapper.base import Found, Goal, Task, register
 from mapper.fast import (
     Candidate,
     Look,
@@ -23,6 +23,7 @@ from mapper.fast import (
     make_levels,
     rows_of,
     stationary_orders,
+    unpriced,
     window_dims,
 )
 
@@ -46,19 +47,11 @@ def coarse_with(task: Task, machine: Machine, goal: Goal, look: Look) -> Found:
         one, _ = look(inner, _grid(nest, inner))
         if one is not None and (best is None or one.key < best.key):
             best = one
-    return fast_with(task, machine, goal, look) if best is None else _found(task, machine, goal.objective, best)
+    if best is None:
+        return fast_with(task, machine, goal, look)
+    return unpriced(task, machine, goal.objective, best, best.evaluated // len(stationary_orders(nest)))
 
 
 @lru_cache(maxsize=256)
 def _grid(nest: Nest, inner: tuple[Level, ...]) -> Any:
     return rows_of(nest, grid(nest, granules_of(nest, inner), window_dims(nest), TILINGS))
-
-
-def _found(task: Task, machine: Machine, objective: Objective, best: Candidate) -> Found:
-    """The candidate with the cost that it was chosen by."""
-    seconds = best.key[0 if objective == "latency" else 1]
-    outer = best.key[0 if objective == "traffic" else 2]
-    bits = machine.bits[machine.outer(task.unit.name)]
-    energy = outer * 8 * (bits.read + bits.write) / 2
-    levels = make_levels(task, machine, best.inner, best.order, best.sizes)
-    return Found(levels, seconds, outer, energy, best.evaluated // len(stationary_orders(task.nest)))

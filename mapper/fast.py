@@ -165,8 +165,15 @@ def fast_mapper(task: Task, machine: Machine, goal: Goal) -> Found:
     return fast_with(task, machine, goal, looking(task, machine, goal.objective))
 
 
-def fast_with(task: Task, machine: Machine, goal: Goal, look: Look) -> Found:
-    """The fast mapper with its own or a compiled way to look at tilings."""
+def fast_with(task: Task, machine: Machine, goal: Goal, look: Look, priced: bool = True) -> Found:
+    """The fast mapper with its own or a compiled way to look at tilings.
+
+    Args:
+        task, machine, goal: as for every mapper.
+        look: looks at tilings.
+        priced: whether the cost of the mapping is that of the stated model; if not, a search for latency returns the
+            cost that its mapping was chosen by.
+    """
     nest, objective = task.nest, goal.objective
     if not nest.dims:
         return _single_point(task, machine)
@@ -184,6 +191,8 @@ def fast_with(task: Task, machine: Machine, goal: Goal, look: Look) -> Found:
     evaluated = sum(candidate.evaluated for candidate in candidates)
     if objective == "latency":
         candidates = [min(candidates, key=lambda candidate: candidate.key)]
+        if not priced:
+            return unpriced(task, machine, objective, candidates[0], evaluated)
     found = [price(task, machine, make_levels(task, machine, c.inner, c.order, c.sizes), evaluated) for c in candidates]
     return min(found, key=lambda one: rank(objective, one.seconds, one.energy_joules, one.outer_bytes))
 
@@ -348,6 +357,15 @@ def make_levels(
         return inner
     loops = tuple(TileLoop(dim, sizes[dim]) for dim in order if sizes[dim] < task.nest.full[dim])
     return (Level(outer, loops, machine.chip.memories[outer].operands), *inner)
+
+
+def unpriced(task: Task, machine: Machine, objective: Objective, best: Candidate, evaluated: int) -> Found:
+    """A candidate's mapping with the cost that it was chosen by; the energy is that of the outer memory."""
+    seconds = best.key[0 if objective == "latency" else 1]
+    outer = best.key[0 if objective == "traffic" else 2]
+    bits = machine.bits[machine.outer(task.unit.name)]
+    levels = make_levels(task, machine, best.inner, best.order, best.sizes)
+    return Found(levels, seconds, outer, outer * 8 * (bits.read + bits.write) / 2, evaluated)
 
 
 def price(task: Task, machine: Machine, levels: tuple[Level, ...], evaluated: int) -> Found:
