@@ -15,7 +15,7 @@ from search.figures.style import render, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 DOTS_PER_INCH = 150
 _LINE = 0.05
@@ -48,7 +48,8 @@ def draw(charts: Chart | Sequence[Chart], title: str = "", note: str = "", colum
     widths = [max(size[0] for size in sizes[column::across]) for column in range(across)]
     heights = [max(size[1] for size in sizes[row * across : (row + 1) * across]) for row in range(down)]
     with styled():
-        figure = Figure(figsize=(sum(widths), sum(heights)), dpi=DOTS_PER_INCH, layout="constrained")
+        whole = Figure(figsize=(sum(widths), sum(heights)), dpi=DOTS_PER_INCH, layout="constrained")
+        figure = _above_note(whole, note) if note else whole
         grid = figure.add_gridspec(down, across, width_ratios=widths, height_ratios=heights)
         legends: list[Keys] = []
         places: list[Axes] = []
@@ -57,14 +58,23 @@ def draw(charts: Chart | Sequence[Chart], title: str = "", note: str = "", colum
             legends.append(_KINDS[type(chart)][1](axes, chart))
             places.append(axes)
         _add_legends(figure, places, legends, sum(widths), widths[0])
-        if note:
-            figure.supxlabel(textwrap.fill(note, int(sum(widths) * 14)), fontsize=7, x=0.01, ha="left")
         if title:
             figure.suptitle(title, fontsize=11.5, fontweight="bold", x=0.01, ha="left")
         # Laid out once here, instead of at each of several files.
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
-    return figure
+        whole.draw_without_rendering()
+        whole.set_layout_engine("none")
+    return whole
+
+
+def _above_note(whole: Figure, note: str) -> SubFigure:
+    """The part of a figure above a note, which gets an inch for every seven lines of small text below it."""
+    width, height = whole.get_size_inches()
+    text = textwrap.fill(note, int(width * 14))
+    below = 0.08 + 0.14 * (text.count("\n") + 1)
+    whole.set_size_inches(width, height + below)
+    upper, lower = whole.subfigures(2, 1, height_ratios=[height, below])
+    lower.text(0.06 / width, 0.95, text, fontsize=7, ha="left", va="top")
+    return upper
 
 
 def picture(
@@ -79,7 +89,7 @@ def picture(
     return render(draw(charts, title, note, columns), file_format)
 
 
-def _add_legends(figure: Figure, places: Sequence[Axes], legends: Sequence[Keys], width: float, panel: float) -> None:
+def _add_legends(figure: Figure | SubFigure, places: Sequence[Axes], legends: Sequence[Keys], width: float, panel: float) -> None:
     texts = {tuple(text for _, text in keys) for keys in legends if keys}
     if len(texts) == 1:
         keys = next(keys for keys in legends if keys)
