@@ -72,7 +72,8 @@ def _above_note(whole: Figure, note: str) -> SubFigure:
     text = textwrap.fill(note, int(width * 14))
     below = 0.08 + 0.14 * (text.count("\n") + 1)
     whole.set_size_inches(width, height + below)
-    upper, lower = whole.subfigures(2, 1, height_ratios=[height, below])
+    parts: Any = whole.subfigures(2, 1, height_ratios=[height, below])
+    upper, lower = parts
     lower.text(0.06 / width, 0.95, text, fontsize=7, ha="left", va="top")
     return upper
 
@@ -89,7 +90,9 @@ def picture(
     return render(draw(charts, title, note, columns), file_format)
 
 
-def _add_legends(figure: Figure | SubFigure, places: Sequence[Axes], legends: Sequence[Keys], width: float, panel: float) -> None:
+def _add_legends(
+    figure: Figure | SubFigure, places: Sequence[Axes], legends: Sequence[Keys], width: float, panel: float
+) -> None:
     texts = {tuple(text for _, text in keys) for keys in legends if keys}
     if len(texts) == 1:
         keys = next(keys for keys in legends if keys)
