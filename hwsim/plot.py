@@ -9,19 +9,19 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from hwsim import summary
 from hwsim.plot_timeline import draw_timeline
 from hwsim.quantity import show as quantity
 from hwsim.report import OpRow, Report, components
-from workloads.errors import UserError
+from workloads.picture.files import FORMATS, PlotError, picture_format
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FORMATS = ("png", "svg", "pdf")
+__all__ = ["FORMATS", "HATCHES", "MARKERS", "PALETTE", "PlotError", "draw", "picture_format"]
+
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#F0E442", "#D55E00", "#56B4E9", "#CC79A7", "#999999")
 HATCHES = ("", "//", "..", "\\\\", "xx", "--", "++", "oo")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
@@ -30,22 +30,6 @@ MOST_BARS = 8
 
 Point: TypeAlias = tuple[OpRow, float, float]
 """An operator in the roofline: MACs per byte and MACs per second."""
-
-
-class PlotError(UserError):
-    """A picture that cannot be drawn."""
-
-
-def picture_format(path: str) -> str:
-    """The format that a file's name asks for.
-
-    Raises:
-        PlotError: no suffix, or one that is not among ``FORMATS``.
-    """
-    suffix = Path(path).suffix.lower().removeprefix(".")
-    if suffix not in FORMATS:
-        raise PlotError(f"{path}: a picture's name must end in .png, .svg or .pdf")
-    return suffix
 
 
 def draw(report: Report, file_format: str, *, outer_memory: str = "") -> bytes:

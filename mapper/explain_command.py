@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--phase", help="forward, prefill or decode. [default: decode for LMs, else forward]")
 @run_options
 @click.option("--allow-unknown", is_flag=True, help="Count unknown operators as traffic only, with a warning.")
+@click.option("--plot", "plot_path", metavar="FILE", help="With --op: draw the loop nest (.png, .svg or .pdf).")
 @click.option("--json", "json_path", metavar="FILE", help="Write the explanation as JSON; - is standard output.")
 def explain(
     model: str,
@@ -35,6 +36,7 @@ def explain(
     phase: str | None,
     options: RunOptions,
     allow_unknown: bool,
+    plot_path: str | None,
     json_path: str | None,
 ) -> None:
     """Explain why MODEL takes as long as it does on CHIP.
@@ -48,7 +50,8 @@ def explain(
     from mapper.estimate import bound_graph, estimator_for
     from workloads.user import open_model
 
-    check_writable([json_path] if json_path else [])
+    file_format = _picture_format(plot_path, op_name)
+    check_writable([path for path in (json_path, plot_path) if path])
     choices = read_choices(options)
     if phase == "generate":
         raise click.UsageError("a generation is many runs; explain one of them with --phase prefill or --phase decode")
@@ -61,9 +64,33 @@ def explain(
         estimator = estimator_for(loaded, options.mapping, say)
         graph, warnings = bound_graph(estimator, open_model(model, allow_unknown), choices, phase)
         found = _explained(estimator, graph, warnings, op_name)
-    text = json_text({"schema": SCHEMA, **asdict(found)}) if json_path else ""
-    if not write_outputs({json_path: text} if json_path else {}):
+    contents: dict[str, str | bytes] = {}
+    if json_path is not None:
+        contents[json_path] = json_text({"schema": SCHEMA, **asdict(found)})
+    if plot_path is not None:
+        contents[plot_path] = _picture(found, file_format)
+    if not write_outputs(contents):
         _print(found)
+
+
+def _picture_format(plot_path: str | None, op_name: str | None) -> str:
+    """The format of the picture that was asked for, checked before the long work starts."""
+    from hwsim.plot import picture_format
+
+    if plot_path is None:
+        return ""
+    if op_name is None:
+        raise click.UsageError("--plot draws the loop nest of one operator; name it with --op")
+    return picture_format(plot_path)
+
+
+def _picture(found: Explanation | OperatorDetail, file_format: str) -> bytes:
+    from mapper.explain_op import OperatorDetail
+    from mapper.explain_plot import nest_picture
+
+    if not isinstance(found, OperatorDetail):
+        raise TypeError("only one operator has a loop nest")
+    return nest_picture(found, file_format)
 
 
 def _chosen(argument: str | None, option: str | None) -> str:

@@ -58,13 +58,18 @@ def _short(count: int, billion: str) -> str:
 @click.command()
 @click.argument("model")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Where to save (.json.gz).")
+@click.option(
+    "--graph", "picture", metavar="FILE", help="Draw the operators (.png, .svg or .pdf), repeated blocks once."
+)
 @click.option("--phase", help="forward, prefill or decode; by default the one that is estimated.")
 @click.option("--allow-unknown", is_flag=True, help="Count operators without a lowering as traffic only.")
-def trace(model: str, output: Path | None, phase: str | None, allow_unknown: bool) -> None:
+def trace(model: str, output: Path | None, picture: str | None, phase: str | None, allow_unknown: bool) -> None:
     """Trace MODEL (file.py:function, config.json, a saved graph or a catalog name) and print what it consists of."""
     from workloads import serialize
+    from workloads.picture.files import picture_format
     from workloads.user import open_model
 
+    file_format = None if picture is None else picture_format(picture)
     opened = open_model(model, allow_unknown)
     chosen = phase or default_phase(opened.phases)
     check_phase(opened.name, chosen, [name for name in opened.phases if name != "generate"])
@@ -73,6 +78,11 @@ def trace(model: str, output: Path | None, phase: str | None, allow_unknown: boo
     if output is not None:
         write_atomically(output, serialize.save(graph))
         click.echo(f"saved to {output}")
+    if picture is not None and file_format is not None:
+        from workloads.picture.draw import draw_graph
+
+        write_atomically(Path(picture), draw_graph(graph, file_format))
+        click.echo(f"drawn in {picture}")
 
 
 def summary(graph: OperatorGraph) -> str:

@@ -92,7 +92,10 @@ def _summary(rows: Sequence[Row], models: Sequence[str], chips: Sequence[str]) -
         quick, frugal = min(ours, key=lambda row: row["seconds"]), min(ours, key=lambda row: row["energy_joules"])
         text = f"{model} is fastest on {_point_name(quick, rows)}: {show(quick['seconds'], 's')}"
         slow = max(ours, key=lambda row: row["seconds"])
-        if slow is not quick:
+        if _swept(rows) is not None:
+            busy = max(ours, key=_rate)
+            text += f". It does most on {_point_name(busy, rows)}: {number(_rate(busy))} per second"
+        elif slow is not quick:
             text += f", {number(slow['seconds'] / quick['seconds'])} times as fast as on {_point_name(slow, rows)}"
         text += f". Least energy: {_point_name(frugal, rows)} with {show(frugal['energy_joules'], 'J')}."
         lines.append(tag("p", text))
@@ -113,6 +116,16 @@ def _varies(rows: Sequence[Row], key: str) -> bool:
     return any(seen.setdefault(row["model"], row.get(key)) != row.get(key) for row in asked)
 
 
+def _swept(rows: Sequence[Row]) -> str | None:
+    """The first size that is swept."""
+    return next((key for key in _SIZES if _varies(rows, key)), None)
+
+
+def _rate(row: Row) -> float:
+    """Tokens or inferences per second."""
+    return row["tokens_per_second"] or row["inferences_per_second"] or 0.0
+
+
 def _failures(rows: Sequence[Row]) -> list[Markup]:
     return [
         tag("p", f"{row['model']} on {_point_name(row, rows)}: {row['status']}", class_="note")
@@ -122,7 +135,7 @@ def _failures(rows: Sequence[Row]) -> list[Markup]:
 
 
 def _charts(rows: Sequence[Row], metrics: Sequence[Metric]) -> list[Chart]:
-    swept = next((key for key in _SIZES if _varies(rows, key)), None)
+    swept = _swept(rows)
     if swept is not None:
         return [_lines(rows, metric, swept) for metric in metrics]
     if len(rows) > MOST_BARS:
@@ -268,7 +281,13 @@ def _lines(rows: Sequence[Row], metric: Metric, swept: str) -> Chart:
         )
     values = [row[metric.key] for row in rows if row.get(metric.key) is not None]
     log = spans_decades(values)
-    yaxis = {"exponentformat": "SI", "minexponent": 1, "ticksuffix": metric.unit, "type": "log" if log else "linear"}
+    yaxis = {
+        "exponentformat": "SI",
+        "minexponent": 1,
+        "ticksuffix": metric.unit,
+        "type": "log" if log else "linear",
+        "rangemode": "tozero",
+    }
     sizes = sorted({row[swept] for row in rows if row.get(swept)})
     xaxis = {"title": {"text": swept}, "type": "log", "tickvals": sizes, "ticktext": [f"{size:,}" for size in sizes]}
     layout = {"xaxis": xaxis, "yaxis": yaxis, "showlegend": True, "legend": LEGEND}

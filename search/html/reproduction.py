@@ -66,8 +66,7 @@ def _overview(papers: Sequence[Data]) -> tuple[Chart, ...]:
     traces: list[Trace] = []
     low, high = float("inf"), 0.0
     for index, paper in enumerate(papers):
-        rows = [row for panel in paper["panels"] for row in panel["rows"] if row["published"] and row["simulated"]]
-        rows = [row for row in rows if row["published"] > 0 and row["simulated"] > 0]
+        rows = [row for panel in paper["panels"] for row in panel["rows"] if _scored(row)]
         if not rows:
             continue
         values = [row[key] for row in rows for key in ("published", "simulated")]
@@ -92,11 +91,17 @@ def _overview(papers: Sequence[Data]) -> tuple[Chart, ...]:
     }  # fmt: skip
     axes = {key: log_axis(f"{word}, each in its own unit", [low, high]) for key, word in _AXES}
     layout = {**axes, "showlegend": True, "legend": LEGEND}
-    words = "A point per published value, on logarithmic axes; on the line, both agree."
+    words = "A point per published value that is claimed to be computed, on logarithmic axes; on the line, both agree."
     return (Chart("Simulated over published.", words, (diagonal, *traces), layout, 480, wide=True),)
 
 
 _AXES = (("xaxis", "published"), ("yaxis", "simulated"))
+
+
+def _scored(row: Data) -> bool:
+    """Whether a row is claimed to be its published value, and both can stand on a logarithmic axis."""
+    both = (row["published"] or 0) > 0 and (row["simulated"] or 0) > 0
+    return both and row["basis"] != "alternative"
 
 
 def _name(row: Data) -> str:
