@@ -1,7 +1,7 @@
 # %% [markdown]
 # # First estimate
 # A model, a chip, a schedule, a report: what limits Llama-3-8B when it writes one token on a TPU v4i?
-# (Open this file as a notebook with jupytext, or run it: `python notebooks/01_first_estimate.py`.)
+# (The same is in 01_first_estimate.ipynb; as a script: `python notebooks/01_first_estimate.py`.)
 
 # %%
 import hwsim

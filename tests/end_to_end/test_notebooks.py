@@ -15,6 +15,7 @@ PROMISES = {
     "02_your_model_and_chip": "times as fast",
     "03_mapping_and_scratchpad": "(proven)",
     "04_search": "of its volume",
+    "05_reproduce_a_paper": "A100  at  2048",
 }
 """Words that the last lines of each print."""
 
