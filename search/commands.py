@@ -116,7 +116,10 @@ def _write(comparison: Comparison, baseline: int | None, files: dict[str, str], 
 
 def _title(plan: Plan) -> str:
     models = ", ".join(dict.fromkeys(model.name for model in plan.models))
-    return f"{models if len(models) < 60 else f'{len(plan.models)} models'} on {len(plan.chips)} chips"
+    chips = ", ".join(dict.fromkeys(chip.name for chip in plan.chips))
+    return f"{models if len(models) < 60 else f'{len(plan.models)} models'} on " + (
+        chips if len(chips) < 60 else f"{len(plan.chips)} chips"
+    )
 
 
 def split_names(texts: str) -> list[str]:

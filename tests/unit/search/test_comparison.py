@@ -284,7 +284,9 @@ def test_figures_have_every_point_also_those_without_a_result(comparison: Compar
     assert [series.values[0] for series in latency.series[:2]] == [row.seconds for row in comparison.rows[:2]]
     assert len(roofline.marks) == 4 and len(roofline.absent) == 2
     assert len(stacks.bars) == 6
-    assert "cost" not in drawn and all(value(row, METRICS[-1]) is None for row in comparison.rows)
+    metrics = ["latency", "throughput", "energy", "energy_delay", "work_per_joule"]
+    assert list(drawn) == [*metrics, "roofline", "time_by_kind", "time_by_bound", "energy_by_component"]
+    assert all(value(row, METRICS[-1]) is None for row in comparison.rows)
     shown = charts(comparison, baseline=0)["latency"]
     assert isinstance(shown, Bars) and shown.series[0].values == (1.0, 1.0) and shown.reference == 1.0
 
