@@ -9,8 +9,8 @@ Conventions:
     * What lives between the parts of a composite (attention, experts) is not kept: those parts are computed again.
     * Every other operator costs in the backward pass what it costs forward and one multiplication per point (its
       derivative times the incoming gradient); its operands are read again.
-    * A tensor with several readers adds their gradients up, one addition per element and further reader. In a folded
-      graph that happens once for the input of a block, however often the block repeats.
+    * A tensor with several readers adds their gradients up, one addition per element and further reader; what a
+      repeated block hands on has the readers of the next repetition.
     * The update is plain stochastic gradient descent: one multiplication and one addition per weight. The loss is one
       subtraction per output.
     * Gradients have the precision of the tensor they belong to. Batch norms are not folded.
@@ -23,7 +23,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from workloads.errors import UserError
-from workloads.graph import Access, Family, Loop, Op, OperatorGraph, Role, Segment, Tensor, elements
+from workloads.graph import Access, Family, GraphError, Loop, Op, OperatorGraph, Role, Segment, Tensor, elements
+from workloads.unfold import handed_on
 
 GRADIENT = ".gradient"
 
@@ -66,14 +67,12 @@ def training_step(graph: OperatorGraph) -> OperatorGraph:
     step = _Step({tensor.name: _kept(tensor) for tensor in graph.tensors})
     readers = Counter(name for _, op in graph.walk() for name in {access.tensor for access in op.reads})
     loss = Segment("loss", tuple(_loss(step, tensor) for tensor in outputs))
-    backward = [
-        Segment(
-            f"{segment.name}.backward",
-            tuple(one for op in reversed(segment.ops) for one in _backward(step, op, readers)),
-            segment.count,
-        )
-        for segment in reversed(graph.segments)
-    ]
+    backward: list[Segment] = []
+    for position, segment in reversed(list(enumerate(graph.segments))):
+        sums, result = _sums_handed_on(step, graph, position, readers)
+        own = Counter({**readers, result: 1}) if sums else readers
+        ops = tuple(one for op in reversed(segment.ops) for one in _backward(step, op, own))
+        backward += [*sums, Segment(f"{segment.name}.backward", ops, segment.count)]
     segments = (*graph.segments, loss, *(segment for segment in backward if segment.ops))
     return replace(graph, phase="train", tensors=tuple(step.tensors.values()), segments=segments)
 
@@ -141,14 +140,38 @@ def _outside(parts: Sequence[Op], internal: set[str]) -> tuple[tuple[Access, ...
 
 def _sum(step: _Step, op: Op, name: str, readers: int) -> Op | None:
     """Additions where several operators have read a result."""
-    if readers < 2:
-        return None
-    made = step.gradient(name)
-    arithmetic = (("add", readers - 1),)
-    access = (_flat(made),)
-    return Op(
-        f"{op.name}.gradient_sum", "add", Family.POINTWISE, _loops(step.tensors[name]), access, access, arithmetic
-    )
+    return _added(step, f"{op.name}.gradient_sum", name, readers) if readers > 1 else None
+
+
+def _added(step: _Step, made: str, name: str, readers: int) -> Op:
+    """The operator that adds up the gradients of a tensor's readers."""
+    access = (_flat(step.gradient(name)),)
+    return Op(made, "add", Family.POINTWISE, _loops(step.tensors[name]), access, access, (("add", readers - 1),))
+
+
+def _sums_handed_on(
+    step: _Step, graph: OperatorGraph, position: int, readers: Mapping[str, int]
+) -> tuple[tuple[Segment, ...], str]:
+    """Additions for what the last repetition of a block hands on to others and the rest to the next, and its name.
+
+    Nothing where no block repeats, or where what it hands on is unclear.
+    """
+    segment = graph.segments[position]
+    try:
+        link = handed_on(graph, position)
+    except GraphError:
+        return (), ""
+    if link is None:
+        return (), ""
+    source, result = link
+    read = [{access.tensor for access in op.reads} for op in segment.ops]
+    inside = sum(source in names for names in read) + sum(result in names for names in read)
+    parts = (("last", readers[result], 1), ("handed_on", inside, segment.count - 1))
+    return tuple(
+        Segment(f"{segment.name}.{what}", (_added(step, f"{segment.name}.{what}.gradient_sum", result, many),), count)
+        for what, many, count in parts
+        if many > 1
+    ), result
 
 
 def _of_one(step: _Step, op: Op) -> list[Op]:

@@ -26,7 +26,7 @@ def unfold(graph: OperatorGraph) -> OperatorGraph:
     ops: list[Op] = []
     tensors: dict[str, Tensor] = {}
     for position, segment in enumerate(graph.segments):
-        link = _link(graph, position)
+        link = handed_on(graph, position)
         body = _names(segment)
         for number in range(1, segment.count + 1):
             names = {**newest, **_own(segment, graph.by_name, number)}
@@ -69,7 +69,7 @@ def _own(segment: Segment, tensors: Mapping[str, Tensor], number: int) -> dict[s
     }
 
 
-def _link(graph: OperatorGraph, position: int) -> tuple[str, str] | None:
+def handed_on(graph: OperatorGraph, position: int) -> tuple[str, str] | None:
     """What the first repetition of a segment reads where the others read the result of the one before, and that result.
 
     Raises:

@@ -11,7 +11,7 @@ stages in one group, *reconfigurable* has groups of some stages and pays a switc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hwsim.engine import Task
@@ -216,6 +216,30 @@ def depths_without_stalls(group: Group) -> dict[str, int]:
     """For every FIFO a depth with which the group is as fast as with unlimited ones."""
     unlimited = Group(group.stages, tuple(Fifo(fifo.name) for fifo in group.fifos))
     return dict(play_group(unlimited).fullest)
+
+
+def smallest_depths(group: Group) -> dict[str, int]:
+    """For every FIFO a depth that cannot be smaller, the others as they are, without making the group slower."""
+    depths = depths_without_stalls(group)
+    best = _cycles_with(group, depths)
+    for name in depths:
+        low, high = 0, depths[name]
+        while low < high:
+            middle = (low + high) // 2
+            if _cycles_with(group, {**depths, name: middle}) == best:
+                high = middle
+            else:
+                low = middle + 1
+        depths[name] = high
+    return depths
+
+
+def _cycles_with(group: Group, depths: Mapping[str, int]) -> int:
+    """Cycles with other depths; -1 for a deadlock."""
+    try:
+        return play_group(Group(group.stages, tuple(Fifo(name, depth) for name, depth in depths.items()))).cycles
+    except DeadlockError:
+        return -1
 
 
 def _deadlock(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
-from hwsim.fpga.dataflow import Fifo, Group, Phase, Stage, depths_without_stalls
+from hwsim.fpga.dataflow import Fifo, Group, Phase, Stage, smallest_depths
 from workloads.errors import UserError
 
 Style: TypeAlias = Literal["sequential", "dataflow", "reconfigurable"]
@@ -126,7 +126,7 @@ def plan_of(groups: Sequence[Sequence[tuple[Work, int]]], budget: Budget) -> Pla
 
 
 def stages_of(group: Sequence[tuple[Work, int]]) -> Group:
-    """The group as stages with FIFOs of the smallest depth found that never stalls it.
+    """The group as stages with the smallest FIFOs that do not make it slower.
 
     Tasks whose tokens differ in number hand on in the ratio of the two, as often as the greatest common divisor.
     """
@@ -142,7 +142,7 @@ def stages_of(group: Sequence[tuple[Work, int]]) -> Group:
         stages.append(Stage(work.name, (Phase(steps, task_cycles(work, lanes) // steps, takes, gives),)))
     names = [f"{one.name} > {two.name}" for (one, _), (two, _) in pairwise(group)]
     free = Group(tuple(stages), tuple(Fifo(name) for name in names))
-    depths = depths_without_stalls(free)
+    depths = smallest_depths(free)
     return Group(free.stages, tuple(Fifo(name, max(1, depths[name])) for name in names))
 
 

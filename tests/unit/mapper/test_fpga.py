@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwsim.fpga.dataflow import Fifo, Group, play_group
+from hwsim.fpga.dataflow import DeadlockError, Fifo, Group, play_group
+from mapper.fpga.chain import chain_of
+from mapper.fpga.command import pipeline
 from mapper.fpga.optimal import all_plans, heuristic_plan, optimal_plan
 from mapper.fpga.problem import Budget, NoDesignError, Plan, Work, group_cycles, stages_of, task_cycles
+from workloads.catalog import load
+from workloads.graph import macs
 
 
 def work(place: int, products: int, tokens: int, size: int) -> Work:
@@ -45,6 +50,47 @@ def test_fifos_are_deep_enough_never_to_stall_the_group(tasks: list[Work]) -> No
     group = stages_of([(one, 4) for one in tasks])
     free = Group(group.stages, tuple(Fifo(fifo.name) for fifo in group.fifos))
     assert play_group(group).cycles == play_group(free).cycles
+
+
+@settings(deadline=None, max_examples=30)
+@given(chains)
+def test_no_fifo_could_be_shallower_without_making_the_group_slower(tasks: list[Work]) -> None:
+    group = stages_of([(one, 4) for one in tasks])
+    best = play_group(group).cycles
+    for place, fifo in enumerate(group.fifos):
+        assert fifo.depth is not None
+        if fifo.depth > 1:
+            less = (*group.fifos[:place], Fifo(fifo.name, fifo.depth - 1), *group.fifos[place + 1 :])
+            assert cycles_or_none(Group(group.stages, less)) != best
+
+
+def cycles_or_none(group: Group) -> int | None:
+    try:
+        return play_group(group).cycles
+    except DeadlockError:
+        return None
+
+
+STYLES = {
+    "gpt2-medium --phase prefill --context 64": "sequential",
+    "intar-cnn-4l --memory 600KiB": "dataflow",
+    "gpt2-medium --phase prefill --context 1024 --memory 2MiB": "reconfigurable",
+}
+
+
+@pytest.mark.parametrize("text", list(STYLES))
+def test_the_style_of_a_model_follows_from_the_memory_of_the_board(text: str) -> None:
+    words = [*text.split(), "--board", "zcu104", "--dsp", "512", "--macs-per-dsp", "1"]
+    found = CliRunner().invoke(pipeline, words, catch_exceptions=False)
+    assert f"{STYLES[text]}: " in found.output
+    assert "best plan of the integer program" in " ".join(found.output.split())
+
+
+def test_the_chain_of_a_model_has_all_its_products() -> None:
+    graph = load("gpt2-medium", "prefill", context=64)
+    tasks = chain_of(graph)
+    assert sum(task.products for task in tasks) == sum(macs(op) for _, op in graph.walk())
+    assert [task.tokens for task in tasks[:-1]] == [64] * 6
 
 
 LARGE = Work("expand", 100_000, 100, 10**6)
