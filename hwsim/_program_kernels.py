@@ -119,9 +119,7 @@ def _body_ends(code, frame, depth, registers, free, pending, ops, clock, times, 
     if frame[depth, _STORED] == 0:
         return frame[depth, _LEFT] > 0
     lists, last = frame[depth, _LISTS], frame[depth, _STORED] % _KEPT
-    moving, _ = _store(
-        code, lists, registers, free, pending, ops, clock, times[depth, last], waiting[depth, last]
-    )
+    moving, _ = _store(code, lists, registers, free, pending, ops, clock, times[depth, last], waiting[depth, last])
     frame[depth, _STORED] += 1
     stored, left = frame[depth, _STORED], frame[depth, _LEFT]
     period = _period(times[depth], waiting[depth], stored, moving) if left else 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -170,9 +170,17 @@ def outer_loops(nest: Nest, loops: Sequence[TileLoop]) -> tuple[TileLoop, ...]:
     return tuple(kept)
 
 
+_Fetched: TypeAlias = tuple[tuple[Operand, ...], ...]
+"""Operands whose tiles are fetched inside so many loops, by the number of loops."""
+
+
 def contraction(tiling: Tiling, place: Place) -> tuple[Node, ...]:
     """The tasks of one contraction."""
-    return _body(tiling, place, 0, tiling.nest.full, True, True)
+    # What can be loaded ahead is asked for first: behind a load that waits for the computation it would wait as well.
+    ordered: list[Operand] = sorted(OPERANDS, key=lambda role: not place.doubled(role))
+    moved = [(tiling.depth(role), role) for role in ordered if role not in tiling.resident]
+    at = tuple(tuple(role for depth, role in moved if depth == here) for here in range(len(tiling.loops) + 1))
+    return _body(tiling, place, at, 0, tiling.nest.full, True, True)
 
 
 def _bytes(operand: NestOperand, tile: Mapping[str, int], bits: int) -> float:
@@ -185,19 +193,16 @@ def _runs(place: Place, tiling: Tiling, operand: NestOperand, tile: Mapping[str,
 
 
 def _body(
-    tiling: Tiling, place: Place, depth: int, tile: Mapping[str, int], first: bool, last: bool
+    tiling: Tiling, place: Place, at: _Fetched, depth: int, tile: Mapping[str, int], first: bool, last: bool
 ) -> tuple[Node, ...]:
     nodes: list[Node] = []
-    # What can be loaded ahead is asked for first: behind a load that waits for the computation it would wait as well.
-    ordered: list[Operand] = sorted(OPERANDS, key=lambda role: not place.doubled(role))
-    here: list[Operand] = [role for role in ordered if tiling.depth(role) == depth and role not in tiling.resident]
-    for role in here:
+    for role in at[depth]:
         nodes += _load(tiling, place, role, tile, first)
     if depth == len(tiling.loops):
         nodes += [Flush(0), _compute(tiling, place, tile)]
     else:
-        nodes += _loop(tiling, place, depth, tile, first, last)
-    for role in here:
+        nodes += _loop(tiling, place, at, depth, tile, first, last)
+    for role in at[depth]:
         if role == "output":
             nodes.append(_store(tiling, place, tile, last))
         else:
@@ -244,7 +249,9 @@ def _store(tiling: Tiling, place: Place, tile: Mapping[str, int], last: bool) ->
     return Defer(0, Run(place.port.resource, ticks, (DONE,), STORED, name=f"{place.label}: store"), STORED_BEFORE)
 
 
-def _loop(tiling: Tiling, place: Place, depth: int, tile: Mapping[str, int], first: bool, last: bool) -> list[Node]:
+def _loop(
+    tiling: Tiling, place: Place, at: _Fetched, depth: int, tile: Mapping[str, int], first: bool, last: bool
+) -> list[Node]:
     loop = tiling.loops[depth]
     full, ragged = divmod(tile[loop.dim], loop.size)
     trips = full + (ragged > 0)
@@ -263,7 +270,7 @@ def _loop(tiling: Tiling, place: Place, depth: int, tile: Mapping[str, int], fir
             counts.append(count)
     nodes: list[Node] = []
     for (size, is_first, is_last), count in zip(kinds, counts, strict=True):
-        body = _body(tiling, place, depth + 1, {**tile, loop.dim: size}, is_first, is_last)
+        body = _body(tiling, place, at, depth + 1, {**tile, loop.dim: size}, is_first, is_last)
         nodes += body if count == 1 else [Repeat(count, body)]
     return nodes
 

@@ -36,8 +36,8 @@ class Entry:
     rounds: int = 1
 
 
-def make_entries(graph: OperatorGraph, schedule: Schedule, machine: Machine) -> list[Entry]:
-    """The steps of a schedule with their work."""
+def make_entries(graph: OperatorGraph, schedule: Schedule, machine: Machine, tasks: bool = True) -> list[Entry]:
+    """The steps of a schedule with their work; ``tasks`` as for ``make_work``."""
     ops: dict[str, tuple[Op, Mapping[str, Tensor]]] = {}
     for _, op in graph.walk():
         tensors = {**graph.by_name, **{t.name: t for t in op.internal}} if op.internal else graph.by_name
@@ -51,7 +51,7 @@ def make_entries(graph: OperatorGraph, schedule: Schedule, machine: Machine) -> 
     entries: list[Entry] = []
     for place, step in enumerate(schedule.steps):
         op, tensors = ops[step.op]
-        work = make_work(machine, chunk_of(op, step), step, {**tensors, **inner} if inner else tensors)
+        work = make_work(machine, chunk_of(op, step), step, {**tensors, **inner} if inner else tensors, tasks)
         named = replace(op, name=f"{op.name}#{step.run}") if step.run else op
         count = graph.segments[step.segment].count
         repeats = count * step.chunks * step.rounds

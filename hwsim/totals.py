@@ -1,4 +1,4 @@
-"""What a search wants to know of a schedule, without the report: the same numbers, by the compiled player of programs."""
+"""What a search wants to know of a schedule, without its report: the same numbers, by the compiled player."""
 
 from __future__ import annotations
 

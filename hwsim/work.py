@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from hwsim.access import COMPUTE, Traffic, tile_extents, tile_lengths
@@ -70,11 +71,11 @@ def chunk_of(op: Op, step: Step) -> Op:
     return replace(op, loops=loops, active_points=active, reads=(*op.reads, target), writes=(target,))
 
 
-def make_work(machine: Machine, op: Op, step: Step, tensors: Mapping[str, Tensor]) -> Work:
-    """The work of one chunk of a step."""
+def make_work(machine: Machine, op: Op, step: Step, tensors: Mapping[str, Tensor], tasks: bool = True) -> Work:
+    """The work of one chunk of a step; without ``tasks`` a contraction has no nodes, which closed forms do not need."""
     name = step.mapping.unit
     if step.mapping.levels:
-        return _contraction_work(machine, machine.arrays[name], op, step, tensors)
+        return _contraction_work(machine, machine.arrays[name], op, step, tensors, tasks)
     if name in machine.kernels:
         return _kernel_work(machine, machine.kernels[name], op, step, tensors)
     return _stream_work(machine, machine.streams[name], op, step, tensors)
@@ -82,7 +83,14 @@ def make_work(machine: Machine, op: Op, step: Step, tensors: Mapping[str, Tensor
 
 def nest_for(machine: Machine, unit: str, op: Op, tensors: Mapping[str, Tensor]) -> Nest:
     """The nest of an operator with the width of partial sums on a unit."""
-    return replace(nest_of(op, tensors), partial_bits=machine.chip.units[unit].accumulator_bits)
+    used = tuple(tensors[access.tensor] for access in (*op.reads, *op.writes))
+    return _nest(op, used, machine.chip.units[unit].accumulator_bits)
+
+
+@lru_cache(maxsize=1024)
+def _nest(op: Op, used: tuple[Tensor, ...], partial_bits: int) -> Nest:
+    """Kept, because it is asked for several times, and for every chip of a search."""
+    return replace(nest_of(op, {tensor.name: tensor for tensor in used}), partial_bits=partial_bits)
 
 
 def operand_tensors(op: Op) -> dict[Operand, str]:
@@ -91,7 +99,9 @@ def operand_tensors(op: Op) -> dict[Operand, str]:
     return dict(zip(OPERANDS, names, strict=True))
 
 
-def _contraction_work(machine: Machine, unit: ArrayUnit, op: Op, step: Step, tensors: Mapping[str, Tensor]) -> Work:
+def _contraction_work(
+    machine: Machine, unit: ArrayUnit, op: Op, step: Step, tensors: Mapping[str, Tensor], tasks: bool
+) -> Work:
     nest = nest_for(machine, unit.name, op, tensors)
     levels = step.mapping.levels
     names = operand_tensors(op)
@@ -128,7 +138,7 @@ def _contraction_work(machine: Machine, unit: ArrayUnit, op: Op, step: Step, ten
     moved = moved_bytes(nest, rows, outer)
     first, held = footprint(machine, unit.name, nest, levels, tiling)
     return Work(
-        nodes=contraction(tiling, place),
+        nodes=contraction(tiling, place) if tasks else (),
         traffic=tuple((memory, read, write) for memory, (read, write) in sorted(traffic.items())),
         actions=(
             *unit.actions(nest, counted),

@@ -20,7 +20,6 @@ from mapper.fast import (
     granules_of,
     grid,
     looking,
-    make_levels,
     rows_of,
     stationary_orders,
     unpriced,

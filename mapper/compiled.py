@@ -20,6 +20,7 @@ from hwsim.nest import Gemm, Nest, gemm_of, span, tile_bytes
 from hwsim.operand import OPERANDS
 from hwsim.pipeline import TICKS_PER_CYCLE
 from hwsim.schedule import Level
+from hwsim.units.base import Folds
 from hwsim.units.systolic_array import SystolicArray
 from mapper.base import OBJECTIVES, Found, Goal, Mapper, Objective, Task, get_mapper
 from mapper.coarse import coarse_with
@@ -89,18 +90,19 @@ def compiled_look(task: Task, machine: Machine, objective: Objective) -> Look:
     """The compiled way to look at tilings, or the plain one where the compiled does not cover the task."""
     nest, unit = task.nest, task.unit
     pad, place = machine.scratchpad(unit.name), machine.places[unit.name]
-    flat = _flat(nest) if isinstance(unit, SystolicArray) and nest.dims and place.port.dram is None else None
-    if flat is None or pad is None or not isinstance(unit, SystolicArray) or unit.search_space(nest).bits_per_cycle:
+    space = unit.search_space(nest) if isinstance(unit, SystolicArray) and nest.dims else None
+    flat = None if pad is None or place.port.dram is not None else _flat(nest)
+    if space is None or space.bits_per_cycle or flat is None or pad is None:
         return looking(task, machine, objective)
     from mapper._fast_kernels import best_tiling
 
-    array, numbers = _array(task, unit, machine, objective)
+    array, numbers = _array(task, machine, objective, space)
     held = np.array(
         [OPERANDS.index(role) for role in machine.chip.memories[pad].operands if role not in task.resident],
         dtype=np.int64,
     )
     uses = np.array([[role not in task.resident for role in OPERANDS], [role in place.prefetched for role in OPERANDS]])
-    splits = np.array(unit.search_space(nest).splits, dtype=np.int64)
+    splits = np.array(space.splits, dtype=np.int64)
     stored, rate = machine.stored(unit.name, nest), place.port.rate(STREAM)
     pace = 0.0 if rate is None else 1 / (rate * TICKS_PER_CYCLE * machine.chip.clock_hertz)
     operands = np.array([[*row, stored.get(role, 1.0), pace] for role, row in zip(OPERANDS, flat.widths, strict=True)])
@@ -120,10 +122,11 @@ def compiled_look(task: Task, machine: Machine, objective: Objective) -> Look:
     return look
 
 
-def _array(task: Task, unit: SystolicArray, machine: Machine, objective: Objective) -> tuple[Any, Any]:
+def _array(task: Task, machine: Machine, objective: Objective, space: Folds) -> tuple[Any, Any]:
     """The whole numbers and the others that describe array, port and goal."""
+    unit = task.unit
     place, outer = machine.places[unit.name], machine.outer(unit.name)
-    space, bits = unit.search_space(task.nest), machine.bits[outer]
+    bits = machine.bits[outer]
     array = (
         *space.shape,
         _DATAFLOWS.index(space.dataflow),

@@ -45,6 +45,7 @@ _ROUNDING = 1 - 1e-9
 _PARTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96, 128, 192, 256, 384, 512, 1024)
 
 
+@lru_cache(maxsize=1024)
 def stationary_orders(nest: Nest) -> tuple[tuple[str, ...], ...]:
     """One order of the outer loops per operand: the loops that do not move it run innermost."""
     orders: list[tuple[str, ...]] = []
@@ -56,6 +57,7 @@ def stationary_orders(nest: Nest) -> tuple[tuple[str, ...], ...]:
     return tuple(orders)
 
 
+@lru_cache(maxsize=1024)
 def window_dims(nest: Nest) -> frozenset[str]:
     """Filter dimensions of a sliding window; they are kept whole unless nothing fits otherwise."""
     output = nest.operand("output").dims()

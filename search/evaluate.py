@@ -191,7 +191,7 @@ def _catalog_graph(model: str, phase: str | None, batch: int, context: Any, bits
 
 
 def _closed(graph: OperatorGraph, schedule: Any, machine: Machine) -> tuple[float, float, float]:
-    entries = make_entries(graph, schedule, machine)
+    entries = make_entries(graph, schedule, machine, tasks=False)
     seconds = closed_seconds(entries)
     joules = closed_joules(entries, seconds, static_power_watts(machine.chip))
     return seconds, joules, float(work_done(graph)[0])

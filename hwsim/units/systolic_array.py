@@ -170,6 +170,8 @@ class SystolicArray:
         self.spec = spec
         self._chip = chip
         self._splits = tuple(_three_factors(spec.count))
+        rates = {name: sustained_bytes_per_second(chip.memories[name]) for name in self._feeders()}
+        self._limits = {name: rate for name, rate in rates.items() if rate is not None}
 
     def refuses(self, op: Op, tensors: Mapping[str, Tensor]) -> str | None:
         """Everything but a contraction of operands that are narrow enough."""
@@ -244,9 +246,8 @@ class SystolicArray:
         return total_cycles(nest, levels, self.traffic(nest, levels) if limits else (), ways, limits)
 
     def _bits_per_cycle(self) -> dict[str, float]:
-        rates = {name: sustained_bytes_per_second(self._chip.memories[name]) for name in self._feeders()}
         hertz = self._chip.clocks[self.spec.clock]
-        return {name: 8 * rate / hertz for name, rate in rates.items() if rate is not None}
+        return {name: 8 * rate / hertz for name, rate in self._limits.items()}
 
     def factors(self, nest: Nest, inner: tuple[Level, ...]) -> tuple[Factor, ...]:
         """Elements at work while operands stream; streaming over all the array does; memories that keep up with it."""
@@ -264,10 +265,8 @@ class SystolicArray:
     def _memory_cycles(self, nest: Nest, shape: Shape, rate: float) -> Any:
         """Cycles that the memories next to the array need for one tile."""
         slowest: Any = 0
-        for name, roles in self._feeders().items():
-            bandwidth = sustained_bytes_per_second(self._chip.memories[name])
-            if bandwidth is None:
-                continue
+        for name, bandwidth in self._limits.items():
+            roles = self._feeders()[name]
             total: Any = 0
             for role in roles:
                 count = array_accesses(self.spec, role, shape, rate)
