@@ -111,6 +111,7 @@ def test_figures_go_to_a_folder_or_into_one_file(hwsim: Run, folder: Path, monke
         (["--sweep", "colour=1"], "unknown key 'colour'"),
         (["--plot", "figure.gif"], "must end in .png, .svg or .pdf"),
         (["--plot", "absent/figures"], "there is no folder"),
+        (["--plot", "one.svg", "--json", "one.svg"], "another output goes to the same file"),
         (["--parquet", "absent/rows.parquet"], "there is no folder"),
         (["--jobs", "0"], "expected 1 to 1,024, got 0"),
         (["--vary", "units.array.rows"], "--vary: expected KEY=A,B"),

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, replace
 from pathlib import Path
 
@@ -155,6 +156,16 @@ def test_an_interrupted_run_keeps_what_it_finished(chips: list[Chip]) -> None:
     store = open_store(plan)
     # The third was finished before its place was handed on.
     assert [store.get(point) is not None for point in points(plan)] == [True] * 3 + [False] * 3
+
+
+def test_runs_at_the_same_time_agree_and_leave_whole_entries(chips: list[Chip], folder: Path) -> None:
+    plan = plan_of(chips, sweeps=["bits=8,16"])
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: run(plan, jobs=1), range(4)))
+    assert all(one == found[0] for one in found)
+    store = open_store(plan)
+    assert [store.get(point) for point in points(plan)] == list(found[0].rows)
+    assert list(folder.rglob("*.tmp")) == []
 
 
 def test_a_damaged_entry_is_computed_again_and_written_anew(chips: list[Chip], folder: Path) -> None:
