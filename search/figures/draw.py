@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DOTS_PER_INCH = 150
+_LINE = 0.05
+"""Height of a line of small text as a fraction of a chart's."""
 _KINDS: dict[type, tuple[Callable[[Any], tuple[float, float]], Callable[[Any, Any], Keys]]] = {
     Bars: (bars_size, draw_bars),
     Claims: (claims_size, draw_claims),
@@ -59,6 +61,9 @@ def draw(charts: Chart | Sequence[Chart], title: str = "", note: str = "", colum
             figure.supxlabel(textwrap.fill(note, int(sum(widths) * 14)), fontsize=7, x=0.01, ha="left")
         if title:
             figure.suptitle(title, fontsize=11.5, fontweight="bold", x=0.01, ha="left")
+        # Laid out once here, instead of at each of several files.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
     return figure
 
 
@@ -84,7 +89,13 @@ def _add_legends(figure: Figure, places: Sequence[Axes], legends: Sequence[Keys]
     for place, (axes, keys) in enumerate(zip(places, legends, strict=True)):
         if keys and last[tuple(text for _, text in keys)] == place:
             legend = _legend(axes, keys, panel, "upper center")
-            legend.set_bbox_to_anchor((0.5, -0.2))
+            legend.set_bbox_to_anchor((0.5, -0.2 - _LINE * _lines_below(axes)))
+
+
+def _lines_below(axes: Axes) -> int:
+    """Lines between the axes and a legend beyond the two for which there is room: of names, and of a remark below."""
+    names = max((text.get_text().count("\n") + 1 for text in axes.get_xticklabels()), default=1)
+    return max(0, names + bool(axes.get_xlabel()) - 2)
 
 
 def _legend(owner: Any, keys: Keys, width: float, place: str) -> Any:
