@@ -205,4 +205,4 @@ def _box(
 
     hatch = "////" if lanes else None
     look = {"facecolor": colour, "edgecolor": "#555", "linewidth": 0.6, "hatch": hatch, "zorder": z}
-    axes.add_patch(Rectangle((x, y), width, height, **cast("Any", look)))
+    axes.add_artist(Rectangle((x, y), width, height, **cast("Any", look)))

@@ -28,7 +28,7 @@ SWITCHES = (
     "--no-default-browser-check", "--hide-scrollbars", "--remote-debugging-pipe",
     "--host-resolver-rules=MAP * ~NOTFOUND", "--force-color-profile=srgb",
 )  # fmt: skip
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 class Browser:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from workloads.graph import Family, Op, OperatorGraph, Role, Segment, Tensor
 
 MOST_BOXES = 8
-"""A block without repetitions is cut where a single tensor passes, once it has as many boxes."""
+"""A block without repetitions is cut where a single tensor passes once it has so many boxes."""
+FULL = 20
+"""With so many boxes it is cut wherever it is."""
 PORT = "port"
 _JOINED = (Family.POINTWISE, Family.REDUCTION, Family.MOVE)
 
@@ -66,7 +68,7 @@ def shape_text(tensor: Tensor) -> str:
 
 
 def _pieces(graph: OperatorGraph, segment: Segment) -> list[Segment]:
-    """A long block without repetitions is cut where only one tensor passes; others stay whole."""
+    """A long block without repetitions is cut, if possible where only one tensor passes; others stay whole."""
     if segment.count > 1:
         return [segment]
     last = {access.tensor: place for place, op in enumerate(segment.ops) for access in op.reads}
@@ -77,7 +79,8 @@ def _pieces(graph: OperatorGraph, segment: Segment) -> list[Segment]:
         before = segment.ops[start:place]
         passing = {a.tensor for op in before for a in op.writes if last.get(a.tensor, -1) >= place}
         joins = owners[segment.ops[place].name] in {op.name for op in before}
-        if len(passing) == 1 and not joins and len({owners[op.name] for op in before}) >= MOST_BOXES:
+        boxes = len({owners[op.name] for op in before})
+        if not joins and boxes >= (MOST_BOXES if len(passing) == 1 else FULL):
             pieces.append(Segment(segment.name, before))
             start = place
     return [*pieces, Segment(segment.name, segment.ops[start:])]

@@ -144,7 +144,7 @@ def _rectangle(
     from matplotlib.patches import FancyBboxPatch
 
     style = "round,pad=0,rounding_size=3"
-    axes.add_patch(
+    axes.add_artist(
         FancyBboxPatch(
             (x, y), width, height, boxstyle=style, facecolor=colour, edgecolor="#444", linewidth=line, zorder=z
         )
@@ -155,7 +155,7 @@ def _arrow(axes: Axes, points: Sequence[tuple[float, float]], width: float = 0.8
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
 
-    axes.add_patch(
+    axes.add_artist(
         FancyArrowPatch(
             path=Path(list(points)), arrowstyle="-|>", mutation_scale=7 + 2 * width, linewidth=width, color="#555",
             linestyle="--" if dashed else "-", zorder=1.5, shrinkA=0, shrinkB=0,

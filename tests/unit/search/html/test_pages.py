@@ -101,13 +101,9 @@ def test_every_shipped_chip_has_a_diagram_without_overlaps(name: str) -> None:
 
 
 def rows() -> list[dict[str, object]]:
-    fine = Row("a", "x", "decode", 1, 64, 1.0, 2.0, None, 3.0, 3.0, 0.5, "compute")
-    found = (
-        fine,
-        replace(fine, chip="y", seconds=500.0),
-        Row("a", EVIL, "decode", 1, status="does not fit: 2 B"),
-    )
-    return [asdict(row) for row in found]
+    fine = Row("a", "x", "decode", 1, 64, seconds=1.0, tokens_per_second=2.0, energy_joules=3.0, bound_by="compute")
+    bad = Row("a", EVIL, "decode", 1, status="does not fit: 2 B")
+    return [asdict(row) for row in (fine, replace(fine, chip="y", seconds=500.0), bad)]
 
 
 def test_what_does_not_fit_is_shown_in_charts_and_table() -> None:
