@@ -13,62 +13,12 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean
-from time import process_time
-from typing import NamedTuple
 
-from benchmarks.cosma_graphs import HUMAN, NAS, Network, fused, listed, problem, traced
-from mapper.scratchpad.baselines import baseline
-from mapper.scratchpad.instance import instance, needs
-from mapper.scratchpad.peak import THOROUGH, search_peak, with_capacity
-from mapper.scratchpad.problem import Problem
-from mapper.scratchpad.solve import solve
+from search.reproduction.simulations.cosma_graphs import HUMAN, NAS, fused, listed, traced
+from search.reproduction.simulations.cosma_rows import Row, rows
 
 CLAIMS = {"human": (84, 0.296), "nas": (85, None)}
 """Published reduction at M_R in percent over the baselines, and mean solve time in seconds (arXiv 2311.18246)."""
-
-
-class Row(NamedTuple):
-    """One solved instance."""
-
-    network: str
-    grain: str
-    parameters: bool
-    budget: str
-    operators: int
-    capacity: int
-    extra: int
-    bound: int
-    seconds: float
-    method: str
-    baselines: tuple[int, ...]
-
-
-def rows(name: str, network: Network, grain: str, parameters: bool, limit: float) -> Iterator[Row]:
-    """The three budgets of one graph."""
-    graph = problem(network, parameters)
-    numbers = instance(graph)
-    peak = search_peak(numbers, THOROUGH)
-    default, calm = tuple(range(len(graph.operators))), peak.order
-    least, most = max(needs(numbers)) * numbers.unit, peak.value * numbers.unit
-    for budget, capacity in (("M_R", least), ("M_H", (least + most) // 2), ("M_P", most)):
-        task = with_capacity(graph, capacity)
-        start = process_time()
-        plan = solve(task, limit)
-        seconds = process_time() - start
-        others = _baselines(task, default, calm)
-        yield Row(
-            name, grain, parameters, budget, len(graph.operators), capacity,
-            plan.extra_bytes, plan.bound, seconds, plan.method, others,
-        )  # fmt: skip
-
-
-def _baselines(task: Problem, default: tuple[int, ...], calm: tuple[int, ...]) -> tuple[int, ...]:
-    return (
-        baseline(task, default, "belady").extra_bytes,
-        baseline(task, calm, "belady").extra_bytes,
-        baseline(task, default, "greedy").extra_bytes,
-        baseline(task, calm, "greedy").extra_bytes,
-    )
 
 
 def show(row: Row) -> str:

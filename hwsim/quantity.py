@@ -98,10 +98,18 @@ def show(value: float, unit: str, digits: int = 3) -> str:
         return f"{value * 1e6:.{digits}g} mm2"
     if value == 0 or not math.isfinite(value):
         return f"{value:g} {unit}"
-    for scale, prefix in _SCALES:
-        if abs(value) >= scale * (1 - 0.5 * 10.0**-digits):
-            return f"{_significant(value / scale, digits)} {prefix}{unit}"
+    scale, prefix = prefix_of(value, digits)
+    if scale:
+        return f"{_significant(value / scale, digits)} {prefix}{unit}"
     return f"{value:.{digits}g} {unit}"
+
+
+def prefix_of(value: float, digits: int = 3) -> tuple[float, str]:
+    """The prefix with which a number reads best, and what it stands for: ``prefix_of(6.14e11) -> (1e9, "G")``.
+
+    The scale is zero where there is no prefix small enough.
+    """
+    return next((pair for pair in _SCALES if abs(value) >= pair[0] * (1 - 0.5 * 10.0**-digits)), (0.0, ""))
 
 
 def _significant(value: float, digits: int) -> str:

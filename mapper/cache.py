@@ -30,11 +30,14 @@ from mapper.base import Found, Goal, Proof, Task
 
 _SUFFIX = ".json"
 _PACKAGES = ("hwsim", "mapper")
+_ALL = ("workloads", *_PACKAGES, "search")
+KINDS = {"mappings": _PACKAGES, "points": _ALL, "reproductions": (*_ALL, "hw_configs")}
+"""What is kept between runs, and the folders of files that it depends on: mappings, points of comparisons, papers."""
 _LIBRARIES = ("numba", "numpy")
 
 
-def cache_folder() -> Path | None:
-    """Where entries of all versions are kept; None if the user has no home.
+def cache_folder(kind: str = "mappings") -> Path | None:
+    """Where entries of one of the ``KINDS`` are kept, of all versions; None if the user has no home.
 
     Source: XDG base directory specification; the platform's own place on macOS and Windows.
     """
@@ -45,23 +48,23 @@ def cache_folder() -> Path | None:
             chosen = Path.home() / own.get(sys.platform, ".cache")
         except RuntimeError:
             return None
-    return chosen / "hwsim" / "mappings"
+    return chosen / "hwsim" / kind
 
 
 @cache
-def program_version() -> str:
-    """Names the running program: see ``files_version``."""
-    return files_version(Path(__file__).resolve().parents[1])
+def program_version(kind: str = "mappings") -> str:
+    """Names the running program, as far as one of the ``KINDS`` depends on it: see ``files_version``."""
+    return files_version(Path(__file__).resolve().parents[1], KINDS[kind])
 
 
-def files_version(home: Path) -> str:
+def files_version(home: Path, packages: tuple[str, ...] = _PACKAGES) -> str:
     """A hash of every source and data file of the packages in a folder, and of the libraries that compute with them."""
     digest = hashlib.sha256(sys.version.encode())
     for name in _LIBRARIES:
         digest.update(f"\n{name} {version(name)}".encode())
-    for package in _PACKAGES:
+    for package in packages:
         for path in sorted((home / package).rglob("*")):
-            if path.suffix in (".py", ".yaml", ".json"):
+            if path.suffix in (".py", ".yaml", ".json", ".gz"):
                 digest.update(f"\n{path.relative_to(home).as_posix()}\n".encode())
                 digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
@@ -122,7 +125,7 @@ class Cache:
             return None
         key = self._key(task, mapper, goal)
         try:
-            return _decode(key, (self.folder / _place(key)).read_bytes())
+            return _decode(key, (self.folder / place_of(key)).read_bytes())
         except OSError:
             return None
 
@@ -135,7 +138,7 @@ class Cache:
             return
         key = self._key(task, mapper, goal)
         try:
-            _write_whole(self.folder / _place(key), _encode(key, found))
+            write_whole(self.folder / place_of(key), _encode(key, found))
         except OSError as error:
             self._give_up(f"{self.folder}: {error.strerror}")
 
@@ -147,11 +150,12 @@ class Cache:
 
     def _give_up(self, reason: str) -> None:
         self.failed = True
-        _say_once(f"mappings are not kept for later runs ({reason}); --no-cache says nothing")
+        say_once(f"mappings are not kept for later runs ({reason}); --no-cache says nothing")
 
 
 @cache
-def _say_once(text: str) -> None:
+def say_once(text: str) -> None:
+    """Write a line to standard error, the first time only."""
     sys.stderr.write(f"{text}\n")
 
 
@@ -161,11 +165,13 @@ def open_cache(machine: Machine) -> Cache:
     return Cache(machine, None if folder is None else folder / program_version())
 
 
-def _place(key: str) -> str:
+def place_of(key: str) -> str:
+    """Where in its version's folder the entry of a key is."""
     return f"{key[:2]}/{key[2:]}{_SUFFIX}"
 
 
-def _write_whole(target: Path, data: bytes) -> None:
+def write_whole(target: Path, data: bytes) -> None:
+    """Write a file so that readers and other writers see all of it or nothing; raises OSError where that fails."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem[:8]}.", suffix=".tmp")
     try:
@@ -179,10 +185,11 @@ def _write_whole(target: Path, data: bytes) -> None:
 
 def _encode(key: str, found: Found) -> bytes:
     body = json.dumps(asdict(found), sort_keys=True)
-    return json.dumps({"key": key, "check": _check(key, body), "found": body}).encode()
+    return json.dumps({"key": key, "check": check_of(key, body), "found": body}).encode()
 
 
-def _check(key: str, body: str) -> str:
+def check_of(key: str, body: str) -> str:
+    """What an entry carries to show that it is whole."""
     return hashlib.sha256(f"{key}\n{body}".encode()).hexdigest()
 
 
@@ -195,7 +202,7 @@ def _decode(key: str, data: bytes) -> Found | None:
     if not isinstance(entry, dict) or entry.get("key") != key or not isinstance(entry.get("found"), str):
         return None
     # What passes this was written by this very version of the program, so that its form needs no further check.
-    if entry.get("check") != _check(key, entry["found"]):
+    if entry.get("check") != check_of(key, entry["found"]):
         return None
     return _found(json.loads(entry["found"]))
 
@@ -227,11 +234,11 @@ class CacheState:
     other_bytes: int
 
 
-def cache_state(folder: Path) -> CacheState:
-    """What a cache folder holds; nothing if there is none."""
+def cache_state(folder: Path, kind: str = "mappings") -> CacheState:
+    """What the cache folder of one of the ``KINDS`` holds; nothing if there is none."""
     counts = {True: 0, False: 0}
     sizes = {True: 0, False: 0}
-    own = folder / program_version()
+    own = folder / program_version(kind)
     for path in _files(folder):
         current = path.suffix == _SUFFIX and own in path.parents
         try:

@@ -61,7 +61,7 @@ def estimate(
     outputs = {kind: path for kind, path in wanted.items() if path is not None}
     _check_outputs(outputs, model, chip)
     choices = read_choices(options)
-    chosen_phase = _phase(phase, prompt, output)
+    chosen_phase = generated_phase(phase, prompt, output)
     loaded = load_chip(chip, changes)
     if model.startswith("@"):
         _estimate_list(model, loaded, options.mapping, outputs)
@@ -86,7 +86,8 @@ def _check_outputs(outputs: dict[str, str], model: str, chip: str) -> None:
     check_writable(outputs.values(), inputs=(model.partition(":")[0].removeprefix("@"), chip))
 
 
-def _phase(phase: str | None, prompt: int | None, output: int | None) -> str | None:
+def generated_phase(phase: str | None, prompt: int | None, output: int | None) -> str | None:
+    """The phase, generate where a prompt or an output is given; a UsageError where these do not go together."""
     if phase is None and (prompt or output):
         phase = "generate"
     if phase == "generate" and not (prompt and output):

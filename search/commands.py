@@ -1,66 +1,122 @@
-"""The command of this package: ``hwsim compare`` estimates every named model on every named chip."""
+"""``hwsim compare``: every named model on every named chip, under swept settings; tables and figures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
-from mapper.choices import RunOptions, read_choices, run_options
+from mapper.choices import MOST_JOBS, RunOptions, run_options, size_option
 
 if TYPE_CHECKING:
     from hwsim.chip import Chip
-    from search.sweep import Row
+    from search.comparison.plan import Plan
+    from search.comparison.run import Comparison
     from workloads.model import Model
 
 ALL = "all"
-WIDE = 160
-"""Columns where the table is not read on a terminal."""
 
 
 @click.command()
 @click.option("--models", required=True, metavar="A,B", help="Models as for `hwsim estimate`, or: all.")
 @click.option("--chips", required=True, metavar="X,Y", help="Shipped chips or YAML files, or: all.")
-@click.option("--phase", help="forward, prefill or decode. [default: decode for LMs, else forward]")
+@click.option("--phase", help="forward, prefill, decode, generate or train. [default: decode for LMs, else forward]")
+@size_option("--prompt", text="With phase generate: tokens of the prompt.")
+@size_option("--output", text="With phase generate: tokens to generate.")
 @click.option("--vary", metavar="KEY=A,B", help="Every chip once per value of a key, as for --set of `hwsim estimate`.")
+@click.option("--sweep", "sweeps", multiple=True, metavar="KEY=VALUES",
+              help="Every value of batch, context, prompt, output, bits, bits.ROLE, zeros.NAME or parallel.HOW;"
+              " 4..64 doubles. Repeat for all combinations.")  # fmt: skip
+@click.option("--baseline", metavar="CHIP", help="Also show everything relative to this one of the chips.")
 @run_options
+@click.option("--plot", metavar="FILE|DIR", help="Draw figures: all in one (.png, .svg or .pdf), or each in a folder.")
 @click.option("--csv", "csv_path", metavar="FILE", help="Write the table as CSV; - is standard output.")
-@click.option("--json", "json_path", metavar="FILE", help="Write the table as JSON; - is standard output.")
+@click.option("--json", "json_path", metavar="FILE", help="Write rows and breakdowns as JSON; - is standard output.")
+@click.option("--parquet", "parquet_path", metavar="FILE", help="Write the table as Parquet.")
+@size_option("--jobs", "processes", text="Processes at most. [default: one per core]", most=MOST_JOBS)
 def compare(
     models: str,
     chips: str,
     phase: str | None,
+    prompt: int | None,
+    output: int | None,
     vary: str | None,
+    sweeps: tuple[str, ...],
+    baseline: str | None,
     options: RunOptions,
+    plot: str | None,
     csv_path: str | None,
     json_path: str | None,
+    parquet_path: str | None,
+    processes: int | None,
 ) -> None:
-    """Compare models on chips, a row per pair.
+    """Compare models on chips, a row per pair and setting.
 
-    Pairs that do not fit or cannot run have a row that says so.
+    What does not fit or cannot run has a row that says so. Points are computed in parallel and kept for later runs (see
+    `hwsim cache`), so that an interrupted comparison goes on where it was.
     """
-    from hwsim import output
     from hwsim.config import chip_names
+    from hwsim.output import check_writable
     from hwsim.progress import track
-    from mapper.estimate import estimator_for
-    from search.sweep import COLUMNS, cells
-    from search.sweep import compare as sweep
+    from search.comparison.metrics import find_baseline
+    from search.comparison.pictures import check_plot
+    from search.comparison.plan import make_plan
+    from search.comparison.run import run
+    from search.comparison.sweeps import parse_sweeps, settings_of
 
-    outputs = {kind: path for kind, path in (("csv", csv_path), ("json", json_path)) if path is not None}
-    output.check_writable(outputs.values())
-    choices = read_choices(options)
+    wanted = {"csv": csv_path, "json": json_path, "parquet": parquet_path}
+    files = {kind: path for kind, path in wanted.items() if path is not None}
+    check_writable(files.values())
+    if plot is not None:
+        check_plot(plot)
+    parsed = parse_sweeps(sweeps)
+    keys = {sweep.key: int(sweep.values[0]) for sweep in parsed if sweep.key in ("prompt", "output")}
+    chosen = _phase(phase, keys.get("prompt", prompt), keys.get("output", output))
+    settings = settings_of(parsed, options, prompt, output)
     loaded = [chip for name in (chip_names() if chips == ALL else _split(chips)) for chip in _variants(name, vary)]
-    estimators = [estimator_for(chip, options.mapping, advise=False) for chip in loaded]
-    opened = _open(models)
-    rows = list(track(sweep(opened, estimators, choices, phase), "compare", len(opened) * len(estimators)))
-    texts = {
-        "csv": lambda: output.csv_text(COLUMNS, map(cells, rows)),
-        "json": lambda: output.json_text({"schema": output.SCHEMA, "rows": [asdict(row) for row in rows]}),
+    base = None if baseline is None else find_baseline([chip.name for chip in loaded], baseline)
+    plan = make_plan(_open(models), loaded, settings, chosen, options.mapping)
+    comparison = run(plan, processes, lambda finished, total: track(finished, "compare", total))
+    _write(comparison, base, files, plot)
+
+
+def _phase(phase: str | None, prompt: int | None, output: int | None) -> str | None:
+    from mapper.commands import generated_phase
+
+    return generated_phase(phase, prompt, output)
+
+
+def _write(comparison: Comparison, baseline: int | None, files: dict[str, str], plot: str | None) -> None:
+    """Write what was asked for, all or nothing; print the table unless another goes to standard output."""
+    from pathlib import Path
+
+    from hwsim.output import csv_text, json_text, write_files, write_outputs
+    from search.comparison import tables
+    from search.comparison.pictures import is_folder, pictures
+
+    header, lines = tables.as_table(comparison, baseline)
+    make: dict[str, Callable[[], str | bytes]] = {
+        "csv": lambda: csv_text(header, lines),
+        "json": lambda: json_text(tables.as_json(comparison, baseline)),
+        "parquet": lambda: tables.parquet(header, lines),
     }
-    if not output.write_outputs({path: texts[kind]() for kind, path in outputs.items()}):
-        _print(rows)
+    contents = {path: make[kind]() for kind, path in files.items()}
+    if plot is not None:
+        drawn = pictures(comparison, plot, baseline, _title(comparison.plan))
+        if is_folder(plot):
+            Path(plot).mkdir(exist_ok=True)
+            write_files(drawn)
+            click.echo(f"wrote {len(drawn)} figures to {plot}", err=True)
+        else:
+            contents.update(drawn)
+    if not write_outputs(contents):
+        tables.print_table(comparison, baseline)
+
+
+def _title(plan: Plan) -> str:
+    models = ", ".join(dict.fromkeys(model.name for model in plan.models))
+    return f"{models if len(models) < 60 else f'{len(plan.models)} models'} on {len(plan.chips)} chips"
 
 
 def _split(texts: str) -> list[str]:
@@ -91,34 +147,3 @@ def _open(texts: str) -> list[Model]:
 
     listed = names() if texts == ALL else [texts] if is_inline(texts) else _split(texts)
     return [model for text in listed for model in open_models(text)]
-
-
-def _print(rows: Sequence[Row]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    names = ("model", "chip", "phase", "batch", "context")
-    numbers = ("time", "per second", "energy", "util %", "bound by / status")
-    table = Table(*names, *numbers, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="cyan")
-    for column in table.columns[3:9]:
-        column.justify = "right"
-    for row in rows:
-        table.add_row(*map(Text, (row.model, row.chip, row.phase, f"{row.batch:,}", *_numbers(row))))
-    console = Console()
-    console.print(table) if console.is_terminal else Console(width=WIDE).print(table)
-
-
-def _numbers(row: Row) -> tuple[str, ...]:
-    from hwsim.quantity import show
-    from hwsim.summary import number
-
-    if row.seconds is None or row.energy_joules is None:
-        return ("", "", "", "", "", row.status)
-    rate = row.tokens_per_second or row.inferences_per_second or 0.0
-    unit = "inf" if row.tokens_per_second is None else "tok"
-    used = f"{100 * (row.utilization or 0.0):.1f}"
-    context = f"{row.context:,}" if row.context else ""
-    energy = show(row.energy_joules, "J")
-    return (context, show(row.seconds, "s"), f"{number(rate)} {unit}", energy, used, row.bound_by)

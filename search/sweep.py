@@ -1,34 +1,42 @@
-"""Sweeps: one row per model and chip, also where the model does not fit or the chip cannot run it."""
+"""One row of a comparison: a model on a chip under one setting, also where it does not fit or cannot run."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import dataclass, fields
+from typing import Any
 
 from hwsim import summary
-from hwsim.bounds import DoesNotFitError
-from hwsim.report import Report
-from mapper.estimate import Estimator, estimate_model
-from workloads.errors import UserError
-from workloads.model import Choices, Model
-from workloads.phases import default_phase
+from hwsim.chip import Chip
+from hwsim.report import Report, traffic_bytes
 
 OK = "ok"
+DOES_NOT_FIT = "does not fit"
+Parts = tuple[tuple[str, float], ...]
+"""Names and amounts that add up to a whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One model on one chip; the numbers are None where ``status`` is not "ok".
+    """One model on one chip; the numbers are None where ``status`` is not "ok", or where nobody knows them.
 
     Attributes:
+        batch: independent sequences or images.
         context: tokens, 0 where the model has none.
+        prompt, output: tokens read and written, for phase generate only.
+        bits, zeros, parallel: as chosen on the command line; None where left to the chip and the model.
         seconds: latency of the phase.
-        tokens_per_second, inferences_per_second: whichever has a meaning for the phase.
+        tokens_per_second, inferences_per_second: whichever has a meaning for the phase; so for the two per joule.
+        energy_delay_joule_seconds: energy times latency of one run of the phase.
+        dollars_per_million: tokens or inferences, where the chip has a price.
         utilization: averaged over time, 0..1.
         bound_by: what bounds most of the time.
+        traffic_bytes: read and written at the outer memories.
+        compute_seconds, memory_seconds, compulsory_bytes: the lower bounds (see ``hwsim.report.Bounds``).
         status: "ok", "does not fit: needs x, has y", or why the chip cannot run the model.
         mapper_note: what may be said about the quality of the mappings.
+        warnings: of the report.
+        time_by_kind, time_by_bound: seconds by kind of operator, and by what bounds them.
+        energy_by_component: joules.
     """
 
     model: str
@@ -36,65 +44,85 @@ class Row:
     phase: str
     batch: int
     context: int | None = None
+    prompt: int | None = None
+    output: int | None = None
+    bits: str | None = None
+    zeros: str | None = None
+    parallel: str | None = None
     seconds: float | None = None
     tokens_per_second: float | None = None
     inferences_per_second: float | None = None
     energy_joules: float | None = None
     average_power_watts: float | None = None
+    energy_delay_joule_seconds: float | None = None
+    tokens_per_joule: float | None = None
+    inferences_per_joule: float | None = None
+    dollars_per_million: float | None = None
+    area_mm2: float | None = None
     utilization: float | None = None
     bound_by: str = ""
+    macs: int | None = None
+    traffic_bytes: float | None = None
+    compute_seconds: float | None = None
+    memory_seconds: float | None = None
+    compulsory_bytes: float | None = None
     status: str = OK
     mapper_note: str = ""
+    warnings: tuple[str, ...] = ()
+    time_by_kind: Parts = ()
+    time_by_bound: Parts = ()
+    energy_by_component: Parts = ()
 
 
-COLUMNS = tuple(field.name for field in fields(Row))
+NESTED = ("warnings", "time_by_kind", "time_by_bound", "energy_by_component")
+"""Fields that stand in JSON only, because they are not single values."""
+COLUMNS = tuple(field.name for field in fields(Row) if field.name not in NESTED)
 
 
-def compare(
-    models: Sequence[Model], estimators: Sequence[Estimator], choices: Choices, phase: str | None = None
-) -> Iterator[Row]:
-    """Estimate every model on every chip; what goes wrong becomes the row's ``status``.
-
-    Args:
-        models: what to run; they vary slowest, each is read once.
-        estimators: chips made ready.
-        choices: sizes and precision, the same for all.
-        phase: None means each model's default.
-    """
-    for model in models:
-        kept = replace(model, symbolic=functools.cache(model.symbolic))
-        for estimator in estimators:
-            try:
-                yield row_of(estimate_model(estimator, kept, choices, phase))
-            except UserError as error:
-                chosen = phase or default_phase(model.phases)
-                yield Row(model.name, estimator.chip.name, chosen, choices.batch, status=_status(error))
-
-
-def _status(error: UserError) -> str:
-    return error.short if isinstance(error, DoesNotFitError) else " ".join(str(error).split())
-
-
-def row_of(report: Report) -> Row:
-    """The row of a report."""
+def row_of(report: Report, chip: Chip) -> Row:
+    """The row of a report, without what only the command line knows (``bits`` and the like)."""
     tokens = report.unit_of_work == "tokens"
+    per_joule = report.work / report.energy_joules if report.energy_joules else None
+    outer = {unit.path[0] for unit in chip.units.values()}
+    area = report.area_square_metres
     return Row(
         report.model,
         report.chip,
         report.phase,
         report.batch,
         report.context,
-        report.seconds,
-        report.throughput if tokens else None,
-        None if tokens else report.throughput,
-        report.energy_joules,
-        report.average_power_watts,
-        summary.utilization(report),
-        summary.bound_by(report),
+        seconds=report.seconds,
+        tokens_per_second=report.throughput if tokens else None,
+        inferences_per_second=None if tokens else report.throughput,
+        energy_joules=report.energy_joules,
+        average_power_watts=report.average_power_watts,
+        energy_delay_joule_seconds=report.energy_joules * report.seconds,
+        tokens_per_joule=per_joule if tokens else None,
+        inferences_per_joule=None if tokens else per_joule,
+        dollars_per_million=report.price_dollars_per_million,
+        area_mm2=None if area is None else round(area * 1e6, 6),
+        utilization=summary.utilization(report),
+        bound_by=summary.bound_by(report),
+        macs=report.macs,
+        traffic_bytes=sum(sum(both) for memory, both in traffic_bytes(report).items() if memory in outer),
+        compute_seconds=report.bounds.compute_seconds,
+        memory_seconds=report.bounds.memory_seconds,
+        compulsory_bytes=report.bounds.compulsory_bytes,
         mapper_note=report.mapper_note,
+        warnings=report.warnings,
+        time_by_kind=tuple(summary.shares(report, lambda row: row.kind).items()),
+        time_by_bound=tuple(summary.shares(report, lambda row: row.bound_by).items()),
+        energy_by_component=tuple(summary.component_energy(report).items()),
     )
 
 
-def cells(row: Row) -> tuple[object, ...]:
+def cells(row: Row) -> tuple[Any, ...]:
     """The values of a row in the order of ``COLUMNS``."""
-    return astuple(row)
+    return tuple(getattr(row, name) for name in COLUMNS)
+
+
+def word(row: Row) -> str:
+    """In a few words why a row has no result; empty where it has one."""
+    if row.status == OK:
+        return ""
+    return DOES_NOT_FIT if row.status.startswith(DOES_NOT_FIT) else "cannot run"

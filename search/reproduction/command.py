@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -24,8 +24,10 @@ WIDE = 160
 @click.option("--full", is_flag=True, help="Also what takes long.")
 @size_option("--jobs", text="Processes, for several papers. [default: processor cores]", most=MOST_JOBS)
 @click.option("--cache/--no-cache", "cached", default=True, show_default=True, help="Whether results are kept.")
+@click.option("--plot", metavar="FILE|DIR", help="Draw .png, .svg or .pdf; in a folder, a .png named after each paper.")
 @click.option("--json", "json_path", metavar="FILE", help="Write rows and scoreboard as JSON; - is standard output.")
-@click.option("--csv", "csv_path", metavar="FILE", help="Write the rows as CSV; - is standard output.")
+@click.option("--markdown", "markdown_path", metavar="FILE", help="Write the tables as a document; - as above.")
+@click.option("--csv", "csv_path", metavar="FILE", help="Write the rows as CSV; - as above.")
 def reproduce(
     names: tuple[str, ...],
     every: bool,
@@ -33,28 +35,31 @@ def reproduce(
     full: bool,
     jobs: int | None,
     cached: bool,
+    plot: str | None,
     json_path: str | None,
+    markdown_path: str | None,
     csv_path: str | None,
 ) -> None:
     """Compare results of papers (a NAME or a .yaml file) with simulated ones.
 
     With several papers, a scoreboard follows.
     """
-    import os
-
     from hwsim import output
     from hwsim.progress import track
+    from search.parallel import cores
     from search.reproduction.many import reproductions
 
     papers = _papers(names, every, listed)
     if listed:
         _list(papers)
         return
-    outputs = {kind: path for kind, path in (("json", json_path), ("csv", csv_path)) if path is not None}
-    output.check_writable(outputs.values())
-    processes = jobs or os.cpu_count() or 1
-    found = list(track(reproductions(papers, full, processes, cached), "reproduce", len(papers)))
-    if not output.write_outputs({path: _TEXTS[kind](found) for kind, path in outputs.items()}):
+    asked = {"json": json_path, "markdown": markdown_path, "csv": csv_path}
+    outputs = {kind: path for kind, path in asked.items() if path is not None}
+    pictures = _pictures(plot, papers)
+    output.check_writable((*outputs.values(), *pictures.values()))
+    found = list(track(reproductions(papers, full, jobs or cores(), cached), "reproduce", len(papers)))
+    contents: dict[str, str | bytes] = {path: _TEXTS[kind](found) for kind, path in outputs.items()}
+    if not output.write_outputs(contents | _drawn(found, pictures)):
         _print(found)
 
 
@@ -66,6 +71,32 @@ def _papers(names: Sequence[str], every: bool, listed: bool) -> list[Paper]:
     if not (names or every or listed):
         raise click.UsageError(f"which paper? {', '.join(paper_names())}; or --all")
     return [load_paper(name) for name in names or paper_names()]
+
+
+def _pictures(plot: str | None, papers: Sequence[Paper]) -> dict[str, str]:
+    """The picture of each paper by its name."""
+    from pathlib import Path
+
+    from hwsim.plot import picture_format
+
+    if plot is None:
+        return {}
+    if Path(plot).is_dir():
+        return {paper.name: str(Path(plot) / f"{paper.name}.png") for paper in papers}
+    if len(papers) > 1:
+        raise click.UsageError(f"--plot: several papers need a folder that exists, got {plot!r}")
+    picture_format(plot)
+    return {papers[0].name: plot}
+
+
+def _drawn(found: Sequence[Reproduction], pictures: Mapping[str, str]) -> dict[str, bytes]:
+    if not pictures:
+        return {}
+    from hwsim.plot import picture_format
+    from search.reproduction.draw import picture
+
+    paths = [(one, pictures[one.paper.name]) for one in found]
+    return {path: picture(one, picture_format(path)) for one, path in paths}
 
 
 def _json(found: Sequence[Reproduction]) -> str:
@@ -82,7 +113,13 @@ def _csv(found: Sequence[Reproduction]) -> str:
     return output.csv_text(ROW_COLUMNS, (cells(one.paper.name, row) for one in found for row in one.rows))
 
 
-_TEXTS: dict[str, Callable[[Sequence[Reproduction]], str]] = {"json": _json, "csv": _csv}
+def _markdown(found: Sequence[Reproduction]) -> str:
+    from search.reproduction.show import markdown
+
+    return markdown(found)
+
+
+_TEXTS: dict[str, Callable[[Sequence[Reproduction]], str]] = {"json": _json, "markdown": _markdown, "csv": _csv}
 
 
 def _list(papers: Sequence[Paper]) -> None:

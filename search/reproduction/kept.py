@@ -1,74 +1,63 @@
-"""Outcomes kept between runs: a JSON file per paper in the user's cache folder, named by all that they depend on.
+"""Outcomes kept between runs: a JSON file per paper in the user's cache folder, named by its content.
 
-That is the paper's data, whether it was computed in full, and every source and data file of the program. Files are
-written beside their place and renamed, so that readers see whole ones only; what can't be read is computed again.
+The name hashes the paper's data and whether it was computed in full; its folder every source and data file of the
+program, the shipped chips included. Papers from a user's file are not kept, because they may name chips and functions
+outside. Files appear whole (see ``mapper.cache``), so that any number of runs may write at once.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import sys
-import tempfile
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
+from typing import Any
 
-from mapper.cache import cache_folder
+from mapper.cache import cache_folder, check_of, place_of, program_version, say_once, write_whole
 from search.reproduction.paper import Paper
+from search.reproduction.paper_file import load_paper, paper_names
 from search.reproduction.run import Computed, Outcome
 
-_PARTS = ("hwsim", "mapper", "workloads", "search", "hw_configs")
-_SUFFIXES = (".py", ".yaml", ".json", ".gz")
+_KIND = "reproductions"
 
 
-@cache
-def _program() -> bytes:
-    """A hash of everything that a simulated value can depend on beside the paper's own data."""
-    home = Path(__file__).resolve().parents[2]
-    digest = hashlib.sha256(sys.version.encode())
-    for part in _PARTS:
-        for path in sorted((home / part).rglob("*")):
-            if path.suffix in _SUFFIXES:
-                digest.update(f"\n{path.relative_to(home).as_posix()}\n".encode())
-                digest.update(path.read_bytes())
-    return digest.digest()
-
-
-def kept_path(paper: Paper, full: bool) -> Path | None:
-    """Where the outcomes of a paper are kept; None if the user has no cache folder."""
-    folder = cache_folder()
-    if folder is None:
-        return None
-    key = hashlib.sha256(_program() + paper.model_dump_json().encode() + bytes([full])).hexdigest()
-    return folder.parent / "reproductions" / f"{key[:40]}.json"
+def keepable(paper: Paper) -> bool:
+    """Whether a paper is one that comes with the program."""
+    return paper.name in paper_names() and paper == load_paper(paper.name)
 
 
 def kept(paper: Paper, full: bool) -> Computed | None:
-    """The outcomes of an earlier run; None if there are none that can be read."""
-    path = kept_path(paper, full)
+    """The outcomes of an earlier run; None if there are none that are whole."""
+    key, path = _place(paper, full)
     if path is None:
         return None
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return Computed(tuple(Outcome(**one) for one in data["outcomes"]), data["seconds"])
+        entry: Any = json.loads(path.read_bytes())
+        body = entry["computed"]
+        if entry["check"] != check_of(key, body):
+            return None
+        # What passes this was written by this very version of the program, so that its form needs no further check.
+        data = json.loads(body)
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    return Computed(tuple(Outcome(**one) for one in data["outcomes"]), data["seconds"])
 
 
 def keep(paper: Paper, full: bool, computed: Computed) -> None:
-    """Keep outcomes for later runs; where nothing can be written, nothing is kept."""
-    path = kept_path(paper, full)
+    """Keep outcomes for later runs; a folder that cannot be written is reported once and does no harm."""
+    key, path = _place(paper, full)
     if path is None:
         return
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                json.dump(asdict(computed), stream)
-            os.replace(temporary, path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+    body = json.dumps(asdict(computed))
+    try:
+        write_whole(path, json.dumps({"check": check_of(key, body), "computed": body}).encode())
+    except OSError as error:
+        say_once(
+            f"reproductions are not kept for later runs ({path.parent}: {error.strerror}); --no-cache says nothing"
+        )
+
+
+def _place(paper: Paper, full: bool) -> tuple[str, Path | None]:
+    key = hashlib.sha256(paper.model_dump_json().encode() + bytes([full])).hexdigest()
+    folder = cache_folder(_KIND)
+    return key, None if folder is None else folder / program_version(_KIND) / place_of(key)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
-from search.reproduction.kept import keep, kept
+from search.parallel import spread
+from search.reproduction.kept import keep, keepable, kept
 from search.reproduction.paper import Paper
 from search.reproduction.result import Reproduction
 from search.reproduction.run import Computed, assemble, compute
@@ -21,22 +23,26 @@ def reproductions(
         jobs: processes at most.
         cached: whether outcomes of earlier runs are taken and new ones kept.
     """
-    known = [kept(paper, full) if cached else None for paper in papers]
-    missing = [paper for paper, found in zip(papers, known, strict=True) if found is None]
-    fresh = _computed(missing, full, jobs)
-    for paper, found in zip(papers, known, strict=True):
+    keeping = [cached and keepable(paper) for paper in papers]
+    known = [kept(paper, full) if keeps else None for paper, keeps in zip(papers, keeping, strict=True)]
+    fresh = _computed([paper for paper, found in zip(papers, known, strict=True) if found is None], full, jobs)
+    for paper, found, keeps in zip(papers, known, keeping, strict=True):
         computed = next(fresh) if found is None else found
-        if found is None and cached:
+        if found is None and keeps:
             keep(paper, full, computed)
         yield assemble(paper, computed, full)
 
 
 def _computed(papers: Sequence[Paper], full: bool, jobs: int) -> Iterator[Computed]:
-    if min(jobs, len(papers)) <= 1:
-        yield from (compute(paper, full) for paper in papers)
-        return
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
+    """Outcomes in the order of the papers."""
+    waiting: dict[int, Computed] = {}
+    following = 0
+    for place, computed in spread(partial(_worker, full), papers, jobs):
+        waiting[place] = computed
+        while following in waiting:
+            yield waiting.pop(following)
+            following += 1
 
-    with ProcessPoolExecutor(min(jobs, len(papers)), multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(compute, papers, [full] * len(papers))
+
+def _worker(full: bool) -> Callable[[Paper], Computed]:
+    return partial(compute, full=full)

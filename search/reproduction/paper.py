@@ -17,7 +17,9 @@ Basis: TypeAlias = Literal["predicted", "fitted", "matched", "alternative"]
 """What an agreement is worth: nothing was chosen with the value in view; a constant was fitted to values among these;
 an assumption was chosen to match them; or the row shows another reading that is not claimed and not scored."""
 
-Chart: TypeAlias = Literal["bars", "lines", "stacked"]
+Chart: TypeAlias = Literal["bars", "lines", "stacked", "ratio", "none"]
+"""How a panel is drawn; ratio is simulated over published, for rows of different units."""
+
 Tolerance: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -60,7 +62,7 @@ class RowSpec(Part):
         series: which of several values at one place.
         published: in the panel's unit.
         source, status, tolerance, basis: instead of the panel's.
-        value: key of a number that the paper's function or a validation group gives; in the panel's unit.
+        value: key of a number that the paper's function gives, or the panel's group; in the panel's unit.
         estimate: the number is an estimate of a model on a chip.
         over: the number is the estimate over this other one.
     """
@@ -88,9 +90,12 @@ class Panel(Part):
 
     Attributes:
         axis: what ``at`` of the rows is.
+        measure: what the values are, for the chart; the title if left out.
         source, status, tolerance, basis: of every row that has none of its own.
         tolerance: largest absolute relative error for which the row counts as reproduced; None if that is not claimed.
         estimate, over: what the rows' estimates have in common.
+        group: group of ``hwsim validate`` whose quantities are the keys of ``value``.
+        band: lowest and highest published value of all rows together, where single ones are not printed; drawn only.
         full: whether the panel is computed only with ``--full``, because it takes long.
         note: what a reader must know about these rows.
     """
@@ -99,15 +104,25 @@ class Panel(Part):
     unit: str = ""
     chart: Chart = "bars"
     axis: str = ""
+    measure: str = ""
     source: str
     status: Status = "published"
     tolerance: Tolerance | None = None
     basis: Basis
     estimate: Run | None = None
     over: Run | None = None
+    group: str | None = None
+    band: tuple[float, float] | None = None
     full: bool = False
     note: str = ""
     rows: Annotated[tuple[RowSpec, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _numbers_along_lines(self) -> Panel:
+        names = [f"rows.{place}.at: must be a number" for place, row in enumerate(self.rows) if isinstance(row.at, str)]
+        if self.chart == "lines" and names:
+            raise ValueError("\n".join(f"{name}, because the chart has lines" for name in names))
+        return self
 
 
 class Paper(Part):
@@ -117,7 +132,6 @@ class Paper(Part):
         models, chips: what is simulated, for the reader.
         modelled, assumed, not_modelled: the honest paragraph.
         function: ``module:name`` of a function ``(full) -> {key: number}``.
-        validation: groups of ``hwsim validate`` whose quantities are keys, too.
     """
 
     name: str
@@ -129,7 +143,6 @@ class Paper(Part):
     assumed: str
     not_modelled: str
     function: str | None = None
-    validation: tuple[str, ...] = ()
     panels: Annotated[tuple[Panel, ...], Field(min_length=1)]
 
     @property

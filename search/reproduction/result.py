@@ -61,7 +61,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class PanelResult:
-    """Rows of one table and chart."""
+    """Rows of one table and chart; the attributes are those of ``search.reproduction.paper.Panel``."""
 
     title: str
     unit: str
@@ -69,6 +69,8 @@ class PanelResult:
     axis: str
     note: str
     rows: tuple[Row, ...]
+    measure: str = ""
+    band: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

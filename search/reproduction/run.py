@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import process_time
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from hwsim.report import Report
 from mapper.choices import MappingChoices
@@ -14,9 +14,11 @@ from mapper.estimate import Estimator, estimate_model, estimator_for
 from search.reproduction.paper import Panel, Paper, RowSpec, Run
 from search.reproduction.quantities import value_of
 from search.reproduction.result import PanelResult, Reproduction, Row
+from search.validation.case import Case, Request
 from workloads.errors import UserError, did_you_mean
 from workloads.model import Choices
 
+T = TypeVar("T")
 Values: TypeAlias = Mapping[str, float]
 Simulate: TypeAlias = Callable[[bool], Values]
 _MAPPING = ("mapper", "placement", "residency", "fusion")
@@ -51,10 +53,8 @@ def compute(paper: Paper, full: bool = False) -> Computed:
         full: also the panels that take long, and the larger variants that functions have.
     """
     started = process_time()
-    values, runs = values_of(paper, full), Runs()
-    outcomes = tuple(
-        _outcome(paper, panel, row, values, runs) for panel in panels_of(paper, full) for row in panel.rows
-    )
+    numbers, runs = Numbers(paper, full), Runs()
+    outcomes = tuple(_outcome(panel, row, numbers, runs) for panel in panels_of(paper, full) for row in panel.rows)
     return Computed(outcomes, process_time() - started)
 
 
@@ -69,6 +69,8 @@ def assemble(paper: Paper, computed: Computed, full: bool = False) -> Reproducti
             panel.axis,
             " ".join(panel.note.split()),
             tuple(_row(panel, row, next(outcomes)) for row in panel.rows),
+            panel.measure,
+            panel.band,
         )
         for panel in panels_of(paper, full)
     )
@@ -91,19 +93,6 @@ def _row(panel: Panel, row: RowSpec, outcome: Outcome) -> Row:
     )
 
 
-def values_of(paper: Paper, full: bool) -> Values:
-    """The numbers of a paper's function and validation groups, by key."""
-    from search.validation.case import Request
-    from search.validation.groups import all_groups
-    from search.validation.result import choose
-
-    values: dict[str, float] = {}
-    for group in choose(all_groups(), paper.validation) if paper.validation else ():
-        found = group.run(Request())
-        values |= {} if found is None else {case.quantity: case.simulated for case in found.cases}
-    return values if paper.function is None else {**values, **function_of(paper.function)(full)}
-
-
 def function_of(text: str) -> Simulate:
     """The function that ``module:name`` stands for.
 
@@ -117,19 +106,17 @@ def function_of(text: str) -> Simulate:
         raise UserError(f"function {text!r} of a paper can't be imported: {error}") from error
 
 
-def _outcome(paper: Paper, panel: Panel, row: RowSpec, values: Values, runs: Runs) -> Outcome:
+def _outcome(panel: Panel, row: RowSpec, numbers: Numbers, runs: Runs) -> Outcome:
     """A value that can't be had becomes the row's problem; the others still count."""
     try:
-        return Outcome(_value(paper, panel, row, values, runs))
+        return Outcome(_value(panel, row, numbers, runs))
     except UserError as error:
         return Outcome(None, " ".join(str(error).split()))
 
 
-def _value(paper: Paper, panel: Panel, row: RowSpec, values: Values, runs: Runs) -> float:
+def _value(panel: Panel, row: RowSpec, numbers: Numbers, runs: Runs) -> float:
     if row.value is not None:
-        if row.value not in values:
-            raise UserError(f"{paper.name}: nothing gives {row.value!r}{did_you_mean(row.value, values)}")
-        return values[row.value]
+        return numbers.of(row.value) if panel.group is None else numbers.of_group(panel.group, row.value, row.published)
     run = merged(panel.estimate, row.estimate)
     divisor = panel.over is not None or row.over is not None
     unit = panel.unit if not divisor else runs.base_unit(run)
@@ -153,6 +140,50 @@ def merged(common: Run | None, own: Run | None) -> Run:
     if "set" in both:
         both["set"] = {**first.get("set", {}), **second.get("set", {})}
     return Run(**both)
+
+
+@dataclass(slots=True)
+class Numbers:
+    """Numbers by key that are no single estimate: of the paper's function and of validation groups, each run once."""
+
+    paper: Paper
+    full: bool
+    own: Values | None = None
+    groups: dict[str, Mapping[str, Case]] = field(default_factory=dict[str, Mapping[str, Case]])
+
+    def of(self, key: str) -> float:
+        """A number of the paper's function; raises UserError if it gives no such number."""
+        if self.own is None:
+            function = self.paper.function
+            self.own = {} if function is None else function_of(function)(self.full)
+        return _get(self.own, key, f"the function of {self.paper.name}")
+
+    def of_group(self, name: str, key: str, published: float | None) -> float:
+        """A simulated value of a validation group.
+
+        Raises:
+            UserError: no such group or quantity, or the group compares with another published value.
+        """
+        if name not in self.groups:
+            self.groups[name] = _cases(name)
+        case = _get(self.groups[name], key, f"validation group {name}")
+        if published is not None and published != case.expected:
+            raise UserError(f"{key}: published is {published:g} here, {case.expected:g} in validation group {name}")
+        return case.simulated
+
+
+def _get(known: Mapping[str, T], key: str, giver: str) -> T:
+    if key not in known:
+        raise UserError(f"{giver} does not give {key!r}{did_you_mean(key, known)}")
+    return known[key]
+
+
+def _cases(name: str) -> Mapping[str, Case]:
+    from search.validation.groups import all_groups
+    from search.validation.result import choose
+
+    found = [group.run(Request()) for group in choose(all_groups(), [name])]
+    return {case.quantity: case for one in found if one is not None for case in one.cases}
 
 
 @dataclass(slots=True)

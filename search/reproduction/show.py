@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from search.reproduction.paper import Basis
-from search.reproduction.result import PanelResult, Reproduction, Row, Score
+from search.reproduction.result import PanelResult, Reproduction, Row, Score, scoreboard
 from search.validation.show import number, percent
 
 if TYPE_CHECKING:
@@ -23,6 +23,11 @@ BASIS: dict[Basis, str] = {
     "alternative": "alternative, not claimed",
 }
 """How a basis is printed."""
+
+LEGEND = (
+    "Errors are relative to the published value, of the rows that are claimed to be it; within tolerance: of the rows "
+    "for which one is stated. Predicted: nothing was chosen with the value in view."
+)
 
 SCORES = (
     "paper", "rows", "predicted", "mean error %", "median %", "worst %", "within tolerance", "not simulated", "seconds",
@@ -47,13 +52,18 @@ def show_panel(panel: PanelResult, console: Console) -> None:
     """Print one table, with what its rows have in common above it."""
     from rich.text import Text
 
-    shared = {name: value for name, value in _descriptions(panel.rows).items() if len(set(value)) == 1}
-    words = [value[0] for value in shared.values() if value[0]]
-    console.print(Text.assemble((panel.title, "bold"), f"  ({'; '.join(words)})" if words else ""))
-    console.print(_table(*panel_rows(panel, tuple(shared))))
+    shared, words = _in_common(panel)
+    console.print(Text.assemble((panel.title, "bold"), f"  ({words})" if words else ""))
+    console.print(_table(*panel_rows(panel, shared)))
     if panel.note:
         console.print(Text(panel.note))
     console.print()
+
+
+def _in_common(panel: PanelResult) -> tuple[tuple[str, ...], str]:
+    """Descriptions that are the same for all rows of a panel: their names, and all in a few words."""
+    shared = {name: value[0] for name, value in _descriptions(panel.rows).items() if len(set(value)) == 1}
+    return tuple(shared), "; ".join(filter(None, shared.values()))
 
 
 def _descriptions(rows: Sequence[Row]) -> dict[str, list[str]]:
@@ -66,19 +76,28 @@ def _descriptions(rows: Sequence[Row]) -> dict[str, list[str]]:
 
 
 def panel_rows(panel: PanelResult, shared: Sequence[str] = ()) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Header and cells of a panel; the columns in ``shared`` are left out."""
+    """Header and cells of a panel; the columns in ``shared`` are left out. Predictions have a column per series."""
+    predictions = all(row.published is None and not row.problem for row in panel.rows)
+    if predictions and len({row.series for row in panel.rows}) > 1:
+        return _by_series(panel)
     columns: dict[str, list[str]] = {panel.axis or "what": [_place(row.at) for row in panel.rows]}
-    if any(row.series for row in panel.rows):
-        columns["series"] = [row.series for row in panel.rows]
+    columns["series"] = [row.series for row in panel.rows]
     columns["published"] = ["-" if row.published is None else number(row.published) for row in panel.rows]
     columns["simulated"] = ["-" if row.simulated is None else number(row.simulated) for row in panel.rows]
     columns["unit"] = [row.unit for row in panel.rows]
     columns["error %"] = ["" if row.error is None else percent(row.error, "+") for row in panel.rows]
     columns |= {name: value for name, value in _descriptions(panel.rows).items() if name not in shared}
-    if any(row.problem for row in panel.rows):
-        columns["problem"] = [row.problem for row in panel.rows]
+    columns["problem"] = [row.problem for row in panel.rows]
     kept = {name: cells for name, cells in columns.items() if any(cells)}
     return tuple(kept), list(zip(*kept.values(), strict=True))
+
+
+def _by_series(panel: PanelResult) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    series = dict.fromkeys(row.series for row in panel.rows)
+    values = {(row.at, row.series): number(row.simulated) for row in panel.rows if row.simulated is not None}
+    places = dict.fromkeys(row.at for row in panel.rows)
+    cells = [(_place(at), *(values.get((at, name), "") for name in series)) for at in places]
+    return (panel.axis or "what", *(f"{name}, {panel.unit}" if panel.unit else name for name in series)), cells
 
 
 def _place(at: str | int | float) -> str:
@@ -90,13 +109,7 @@ def show_scores(scores: Iterable[Score], console: Console) -> None:
     from rich.text import Text
 
     console.print(_table(SCORES, [score_row(one) for one in scores]))
-    console.print(
-        Text(
-            "Errors are relative to the published value, of the rows that are claimed to be it; within tolerance: of "
-            "the rows for which one is stated. Predicted: nothing was chosen with the value in view. Seconds of CPU, "
-            "of the run that computed them."
-        )
-    )
+    console.print(Text(f"{LEGEND} Seconds of CPU, of the run that computed the rows."))
 
 
 def score_row(one: Score) -> tuple[str, ...]:
@@ -120,13 +133,31 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Any:
     return table
 
 
-def markdown(one: Reproduction) -> Iterator[str]:
+def markdown(found: Sequence[Reproduction]) -> str:
+    """All papers and the scoreboard as a document; without times, so that equal results are equal bytes."""
+    return "\n".join(_document(found))
+
+
+def _document(found: Sequence[Reproduction]) -> Iterator[str]:
+    yield from (
+        "# Reproductions",
+        "",
+        "Written by `hwsim reproduce --markdown`; docs/reproduce.md says how to read it.",
+    )
+    yield from ("", *markdown_table(SCORES[:-1], [score_row(one)[:-1] for one in scoreboard(found)]), "", LEGEND, "")
+    for one in found:
+        yield from section(one)
+
+
+def section(one: Reproduction) -> Iterator[str]:
     """The tables and the paragraph of a paper as lines of Markdown."""
     yield from (f"## {one.paper.name}", "", f"{one.paper.title}. {one.paper.citation}.", "")
     for panel in one.panels:
+        shared, words = _in_common(panel)
         yield from (f"### {panel.title}", "")
-        yield from markdown_table(*panel_rows(panel))
-        yield ""
+        if words:
+            yield from (f"{words}.", "")
+        yield from (*markdown_table(*panel_rows(panel, shared)), "")
         if panel.note:
             yield from (panel.note, "")
     yield from (one.paper.paragraph, "")

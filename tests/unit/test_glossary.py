@@ -79,3 +79,13 @@ def test_every_cause_is_explained_as_it_is_printed() -> None:
 def test_every_column_of_a_search_is_explained() -> None:
     header, _ = table([], [], quantity_names())
     assert missing((*header, "sampler", "seed", "regret")) == []
+
+
+def test_every_key_of_a_reproduction_is_explained() -> None:
+    from search.reproduction.many import reproductions
+    from search.reproduction.paper_file import load_paper
+    from search.reproduction.result import ROW_COLUMNS
+    from search.reproduction.result import as_json as reproduced
+
+    found = reproduced(reproductions([load_paper("eyeriss")]))
+    assert missing((*keys(found), *ROW_COLUMNS)) == []

@@ -8,6 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from search.figures.charts import Bars, Claims, Stacks, numbers
+from search.reproduction.draw import chart_of, picture
+from search.reproduction.kept import keepable
 from search.reproduction.many import reproductions
 from search.reproduction.paper import Basis, Paper, Run
 from search.reproduction.paper_file import PaperFileError, load_paper, paper_names
@@ -101,11 +104,30 @@ def test_keys_of_set_are_merged_one_by_one() -> None:
     assert both.chip == "a" and dict(both.set) == {"x": 1, "y": 3}
 
 
-def test_results_kept_from_an_earlier_run_are_the_same(tmp_path: Path) -> None:
-    paper = small(tmp_path)
-    first, second = (list(reproductions([paper])) for _ in range(2))
-    assert first == second
-    assert as_json(first) == as_json(list(reproductions([paper], cached=False)))
+def test_results_kept_from_an_earlier_run_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    paper = load_paper("eyeriss")
+    first = list(reproductions([paper]))
+    monkeypatch.setattr("search.reproduction.many.compute", None)
+    assert list(reproductions([paper])) == first
+
+
+def test_a_damaged_file_of_kept_results_is_computed_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    paper = load_paper("eyeriss")
+    first = as_json(reproductions([paper]))
+    (file,) = (tmp_path / "hwsim" / "reproductions").rglob("*.json")
+    file.write_text(file.read_text(encoding="utf-8").replace("1", "2"), encoding="utf-8")
+    assert as_json(reproductions([paper])) == first
+
+
+def test_a_paper_of_the_user_is_not_kept(tmp_path: Path) -> None:
+    assert not keepable(small(tmp_path)) and keepable(load_paper("eyeriss"))
+
+
+def test_two_processes_give_the_same_in_the_same_order() -> None:
+    papers = [load_paper(name) for name in ("hnlpu", "eyeriss")]
+    alone, together = (list(reproductions(papers, jobs=jobs, cached=False)) for jobs in (1, 2))
+    assert as_json(alone) == as_json(together)
 
 
 def test_a_data_file_names_all_its_problems_by_line(tmp_path: Path) -> None:
@@ -118,6 +140,51 @@ def test_a_data_file_names_all_its_problems_by_line(tmp_path: Path) -> None:
 def test_a_row_with_two_origins_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PaperFileError, match="either value or estimate"):
         small(tmp_path, SMALL.replace("value: answer", "value: answer, estimate: {{chip: eyeriss}}"))
+
+
+def test_a_name_along_a_line_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PaperFileError, match=r"yaml:\d+:\d+: panels.1.rows.0.at: must be a number"):
+        small(tmp_path, SMALL.replace("title: Ratio", "title: Ratio\n    chart: lines"))
+
+
+def test_a_value_that_a_validation_group_compares_with_another_number_is_not_shown(tmp_path: Path) -> None:
+    panel = """\
+  - title: Group
+    source: Table V
+    basis: predicted
+    group: eyeriss/MACs
+    rows:
+      - {{at: right, published: 0.42, value: "AlexNet CONV1, MACs"}}
+      - {{at: wrong, published: 0.43, value: "AlexNet CONV1, MACs"}}
+      - {{at: unknown, value: "AlexNet CONV1, MAC"}}
+"""
+    rows = {row.at: row for row in result(small(tmp_path, SMALL + panel)).rows}
+    assert rows["right"].error == pytest.approx(0, abs=0.01) and not rows["right"].problem
+    assert rows["wrong"].simulated is None and "0.42 in validation group" in rows["wrong"].problem
+    assert "did you mean 'AlexNet CONV1, MACs'" in rows["unknown"].problem
+
+
+@pytest.mark.parametrize("name", ("eyeriss", "hnlpu"))
+def test_the_small_papers_are_simulated_in_every_row_and_drawn_the_same_twice(name: str) -> None:
+    one = result(load_paper(name))
+    assert [row for row in one.rows if row.problem] == []
+    first, second = picture(one, "svg"), picture(one, "svg")
+    assert first == second and one.paper.name.encode() in first
+
+
+def test_a_chart_keeps_what_could_not_be_simulated_and_says_so(tmp_path: Path) -> None:
+    charts = [chart_of(panel) for panel in result(small(tmp_path)).panels]
+    assert isinstance(charts[0], Bars) and charts[0].groups[-1] == "nowhere"
+    assert charts[0].series[0].values[-1] == "not simulated"
+    assert isinstance(charts[1], Claims) and [claim.published for claim in charts[1].claims] == [1.0, 2.5]
+
+
+def test_shares_are_filled_up_to_one_in_a_chart() -> None:
+    (panel,) = (panel for panel in result(load_paper("hnlpu")).panels if panel.chart == "stacked")
+    chart = chart_of(panel)
+    assert isinstance(chart, Stacks) and chart.parts[-1].name == "rest"
+    for values in zip(*(part.values for part in chart.parts), strict=True):
+        assert sum(numbers(values)) == pytest.approx(1.0)
 
 
 def test_an_unknown_paper_is_answered_with_the_nearest() -> None:

@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import pytest
 
-from benchmarks.cosma_graphs import fused, listed, problem
 from mapper.scratchpad.baselines import baseline
 from mapper.scratchpad.instance import instance, needs
 from mapper.scratchpad.peak import budgets, search_peak, with_capacity
 from mapper.scratchpad.problem import Problem
 from mapper.scratchpad.solve import candidates, solve
 from mapper.scratchpad.windows import improve, improve_all
+from search.reproduction.simulations.cosma_graphs import fused, listed, problem
 
 
 class Case(NamedTuple):

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from mapper.scratchpad.problem import Buffer, Kind, Operator, Problem
 
-FOLDED = {"batch_norm", "batchnorm", "relu", "relu_", "hardswish", "hardswish_", "hardsigmoid", "sigmoid", "gelu"}
-FOLDED |= {"add", "add_"}
+FOLDED = {
+    "batch_norm", "batchnorm", "relu", "relu_", "hardswish", "hardswish_", "hardsigmoid", "sigmoid", "gelu",
+    "add", "add_",
+}  # fmt: skip
 """What a fused operator takes in after its first part."""
 
 HUMAN = {

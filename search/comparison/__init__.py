@@ -1,0 +1,1 @@
+"""Comparisons: models on chips under swept settings, in parallel, kept between runs, as tables and figures."""
