@@ -104,24 +104,28 @@ def _lines(panel: PanelResult) -> Chart:
 
 
 def _stacked(panel: PanelResult) -> Chart:
-    """Two bars per place, published and simulated; a part that is not printed is missing from the former."""
+    """Two bars per place, published and simulated; a part that is not printed is missing from the former.
+
+    One bar where nothing at all is published.
+    """
     measure, scale = measure_of(panel)
+    kinds = ("published", "simulated") if any(row.published is not None for row in panel.rows) else ("simulated",)
     places = tuple(dict.fromkeys(_place(row) for row in panel.rows))
     rows = {(_place(row), row.series): row for row in panel.rows}
 
-    def pair(place: str, name: str) -> tuple[Value, Value]:
+    def value(place: str, name: str, kind: str) -> Value:
         row = rows.get((place, name))
         if row is None:
-            return 0.0, 0.0
-        return scale * (row.published or 0.0), _scaled(row.simulated, scale)
+            return 0.0
+        return scale * (row.published or 0.0) if kind == "published" else _scaled(row.simulated, scale)
 
     parts = tuple(
-        Series(name, tuple(value for place in places for value in pair(place, name)))
+        Series(name, tuple(value(place, name, kind) for place in places for kind in kinds))
         for name in dict.fromkeys(row.series for row in panel.rows)
     )
     if not panel.unit:
-        parts = (*parts, _rest(parts, 2 * len(places)))
-    bars = tuple(f"{place}, {which}" for place in places for which in ("published", "simulated"))
+        parts = (*parts, _rest(parts, len(kinds) * len(places)))
+    bars = tuple(f"{place}, {kind}" if len(kinds) > 1 else place for place in places for kind in kinds)
     return Stacks(panel.title, measure, bars, parts, shares=False)
 
 
