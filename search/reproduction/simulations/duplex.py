@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 
 from hwsim.chip import Chip
 from hwsim.config import load_chip
@@ -65,35 +64,30 @@ def simulate(_: bool) -> Mapping[str, float]:
     Keys, with ``MODEL BATCH LENGTH``: ``speed POINT``, ``energy POINT`` (percent saved), ``twice POINT`` (twice as many
     GPUs), and for Mixtral ``bank POINT`` (against units at the banks) with its ``bank mean`` and ``bank most``.
     """
+    gpu, logic, bank = (make_estimator(chip) for chip in (device(LOGIC, alone=True), device(LOGIC), device(BANK)))
     values: dict[str, float] = {}
     banks: list[float] = []
     for point in points():
         devices = DEVICES[point.model]
-        plain, duplex = _step("", point, devices), _step(LOGIC, point, devices)
+        plain, duplex = decode_step(gpu, point, devices), decode_step(logic, point, devices)
         values[f"speed {point.key}"] = plain.seconds / duplex.seconds
         values[f"energy {point.key}"] = 100 * (1 - duplex.energy_joules / plain.energy_joules)
         if point.model in ("mixtral-8x7b", "glam-143b"):
-            values[f"twice {point.key}"] = plain.seconds / _step("", point, 2 * devices).seconds
+            values[f"twice {point.key}"] = plain.seconds / decode_step(gpu, point, 2 * devices).seconds
         if point.model == "mixtral-8x7b":
-            banks.append(_step(BANK, point, devices).seconds / duplex.seconds)
+            banks.append(decode_step(bank, point, devices).seconds / duplex.seconds)
             values[f"bank {point.key}"] = banks[-1]
     return {**values, "bank mean": sum(banks) / len(banks), "bank most": max(banks)}
 
 
-def joined(chip: Chip) -> Chip:
-    """The chip with links to the other devices."""
-    return chip.model_copy(update={"units": {**chip.units, "links": read_unit_spec(LINK)}})
+def device(name: str, alone: bool = False) -> Chip:
+    """One device of a node, with its links; ``alone`` leaves the MAC units out."""
+    chip = load_chip(name)
+    units = {key: unit for key, unit in chip.units.items() if key == "gpu" or not alone}
+    return chip.model_copy(update={"units": {**units, "links": read_unit_spec(LINK)}})
 
 
-@cache
-def _estimator(chip: str) -> Estimator:
-    """Of a chip with MAC units, or of the GPU alone."""
-    loaded = load_chip(chip or LOGIC)
-    alone = loaded.model_copy(update={"units": {"gpu": loaded.units["gpu"]}})
-    return make_estimator(joined(loaded if chip else alone))
-
-
-def _step(chip: str, point: Point, devices: int) -> Report:
+def decode_step(estimator: Estimator, point: Point, devices: int) -> Report:
     """A decode step of one of ``devices`` in the middle of the answers."""
     choices = Choices(point.batch, point.length + point.length // 2, parallel=Parallel(tensor=devices))
-    return _estimator(chip).report(bind_model(open_model(point.model), "decode", choices))
+    return estimator.report(bind_model(open_model(point.model), "decode", choices))

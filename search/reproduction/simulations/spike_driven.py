@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from hwsim.config import load_chip
 from hwsim.report import Report
-from mapper.estimate import Estimator, make_estimator
+from mapper.estimate import make_estimator
 from workloads.graph import OperatorGraph
 from workloads.model import Choices, bind_model
 from workloads.spiking import firing, rate_of
@@ -31,40 +31,33 @@ BITS: Mapping[str, int] = dict.fromkeys(("weight", "activation", "input", "outpu
 def simulate(_: bool) -> Mapping[str, float]:
     """Million weights, firing rates, millijoules per image.
 
-    Keys: ``weights MODEL``, ``rate MODEL``, ``energy MODEL`` and ``energy at one rate MODEL``, ``dense MODEL``, and of
-    the largest model on the whole chip ``arithmetic dense``, ``memory dense`` and the same of ``spiking``.
+    Keys: ``weights MODEL``, ``rate MODEL``, ``energy MODEL`` and ``energy at one rate MODEL``, ``dense MODEL``; and of
+    the whole chip ``rest MODEL`` and ``rest dense MODEL``: all but the array's arithmetic.
     """
     estimator = make_estimator(load_chip("snn_45nm"), objective="energy")
     graphs = {model: _graph(model, STEPS) for model in OPERATIONS}
     rates = {model: rate_of(graph, OPERATIONS[model]) for model, graph in graphs.items()}
-    values: dict[str, float] = {}
-    spiking: Report | None = None
+    values = _spent(DENSE, estimator.report(_graph(DENSE, 1)), "dense ")
     for model, graph in graphs.items():
-        spiking = estimator.report(firing(graph, rates[model]))
         same = estimator.report(firing(graph, rates[REFERENCE]))
         values |= {
             f"weights {model}": graph.parameters / 1e6,
             f"rate {model}": rates[model],
-            f"energy {model}": 1e3 * arithmetic_joules(spiking),
             f"energy at one rate {model}": 1e3 * arithmetic_joules(same),
+            **_spent(model, estimator.report(firing(graph, rates[model]))),
+            **_spent(model, estimator.report(_graph(model, 1)), "dense "),
         }
-    dense = {model: _dense(estimator, model) for model in (DENSE, *OPERATIONS)}
-    values |= {f"dense {model}": 1e3 * arithmetic_joules(report) for model, report in dense.items()}
-    largest = list(OPERATIONS)[-1]
-    for kind, report in (("dense", dense[largest]), ("spiking", spiking)):
-        assert report is not None
-        spent = 1e3 * arithmetic_joules(report)
-        values |= {f"arithmetic {kind}": spent, f"memory {kind}": 1e3 * report.energy_joules - spent}
     return values
+
+
+def _spent(model: str, report: Report, kind: str = "") -> dict[str, float]:
+    arithmetic = 1e3 * arithmetic_joules(report)
+    rest = 1e3 * report.energy_joules - arithmetic
+    return {f"{kind or 'energy '}{model}": arithmetic, f"rest {kind}{model}": rest}
 
 
 def _graph(model: str, steps: int) -> OperatorGraph:
     return bind_model(open_model(model), "forward", Choices(steps, bits=BITS))
-
-
-def _dense(estimator: Estimator, model: str) -> Report:
-    """A network in one step, its products multiplied."""
-    return estimator.report(_graph(model, 1))
 
 
 def arithmetic_joules(report: Report) -> float:
