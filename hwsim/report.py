@@ -106,6 +106,7 @@ class Report:
         residency: bytes of weights, state and largest activations, and the capacity they must fit.
         footnotes: sources of the chip's numbers, assumed ones included.
         fused: groups of operators that run chunk by chunk.
+        bits: per element of the largest tensor of every role.
     """
 
     model: str
@@ -137,6 +138,7 @@ class Report:
     warnings: tuple[str, ...] = ()
     footnotes: tuple[Footnote, ...] = ()
     fused: tuple[FusedGroup, ...] = ()
+    bits: tuple[tuple[str, int], ...] = ()
 
     @property
     def energy_joules(self) -> float:

@@ -19,7 +19,7 @@ from mapper.base import Objective
 from mapper.choices import FAST, MappingChoices
 from mapper.generate import add_up, step_weights
 from mapper.graph import Search, map_with, mapped_form
-from workloads.graph import OperatorGraph
+from workloads.graph import OperatorGraph, Tensor, elements
 from workloads.model import Choices, Model, bind_model, plan_model
 from workloads.phases import decode_step
 from workloads.precision import with_precision
@@ -147,7 +147,7 @@ def estimate_model(
         return _generate(estimator, model, choices, prompt or 1, output or 1)
     graph, warnings = bound_graph(estimator, model, choices, phase)
     report = estimator.report(graph)
-    return replace(report, warnings=(*report.warnings, *warnings))
+    return replace(report, warnings=(*report.warnings, *warnings), bits=_widths(graph))
 
 
 def bound_graph(
@@ -193,6 +193,16 @@ def native_precision(estimator: Estimator, graph: OperatorGraph) -> tuple[Operat
 def _bits_of(graph: OperatorGraph) -> dict[str, int]:
     """The precision that was chosen for a graph."""
     return {key.removeprefix("bits_"): int(value) for key, value in graph.facts if key.startswith("bits_")}
+
+
+def _widths(graph: OperatorGraph) -> tuple[tuple[str, int], ...]:
+    """Bits per element of the largest tensor of every role."""
+    largest: dict[str, Tensor] = {}
+    for tensor in graph.tensors:
+        role = tensor.role.value
+        if role not in largest or elements(tensor) > elements(largest[role]):
+            largest[role] = tensor
+    return tuple((role, largest[role].bits) for role in _ROLES if role in largest)
 
 
 def _named(bits: Mapping[str, int]) -> str:
@@ -249,4 +259,5 @@ def _generate(estimator: Estimator, model: Model, choices: Choices, prompt: int,
     note = estimator.search.note(start)
     if plan.steps:
         note += f"; {plan.steps} decode steps summed from {len(known)} simulated ones"
-    return replace(report, mapper_note=note, warnings=(*report.warnings, *warnings))
+    warned = (*report.warnings, *warnings)
+    return replace(report, mapper_note=note, warnings=warned, bits=_widths(plan.prefill))

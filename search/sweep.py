@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -24,6 +25,7 @@ class Row:
         context: tokens, 0 where the model has none.
         prompt, output: tokens read and written, for phase generate only.
         bits, zeros, parallel: as chosen on the command line; None where left to the chip and the model.
+        weight_bits, activation_bits, state_bits: per element as estimated, of the largest tensor of the role.
         seconds: latency of the phase.
         tokens_per_second, inferences_per_second: whichever has a meaning for the phase; so for the two per joule.
         energy_delay_joule_seconds: energy times latency of one run of the phase.
@@ -49,6 +51,9 @@ class Row:
     bits: str | None = None
     zeros: str | None = None
     parallel: str | None = None
+    weight_bits: int | None = None
+    activation_bits: int | None = None
+    state_bits: int | None = None
     seconds: float | None = None
     tokens_per_second: float | None = None
     inferences_per_second: float | None = None
@@ -85,12 +90,16 @@ def row_of(report: Report, chip: Chip) -> Row:
     per_joule = report.work / report.energy_joules if report.energy_joules else None
     outer = {unit.path[0] for unit in chip.units.values()}
     area = report.area_square_metres
+    bits = dict(report.bits)
     return Row(
         report.model,
         report.chip,
         report.phase,
         report.batch,
         report.context,
+        weight_bits=bits.get("weight"),
+        activation_bits=bits.get("activation"),
+        state_bits=bits.get("state"),
         seconds=report.seconds,
         tokens_per_second=report.throughput if tokens else None,
         inferences_per_second=None if tokens else report.throughput,
@@ -126,3 +135,21 @@ def word(row: Row) -> str:
     if row.status == OK:
         return ""
     return DOES_NOT_FIT if row.status.startswith(DOES_NOT_FIT) else "cannot run"
+
+
+def precision(row: Row) -> str:
+    """Bits of weights and activations in short: ``16``, ``w4 a16``; empty where there is no result."""
+    found = [(letter, bits) for letter, bits in (("w", row.weight_bits), ("a", row.activation_bits)) if bits]
+    if len({bits for _, bits in found}) == 1:
+        return str(found[0][1])
+    return " ".join(f"{letter}{bits}" for letter, bits in found)
+
+
+def precision_note(rows: Iterable[Row]) -> str:
+    """Which chips were estimated at a precision that nobody chose, because 16 bits do not compute or fit there."""
+    chosen: dict[tuple[str, str], int] = {}
+    for row in rows:
+        if any(text.startswith("estimated with") for text in row.warnings):
+            chosen[row.chip, precision(row)] = chosen.get((row.chip, precision(row)), 0) + 1
+    named = [f"{chip} {bits}{'' if count == 1 else f' ({count} rows)'}" for (chip, bits), count in chosen.items()]
+    return f"bits per element where 16 do not compute or do not fit: {', '.join(named)}" if named else ""

@@ -26,6 +26,8 @@ from search.sweep import OK, Parts, Row, word
 
 MOST_STACKS = 36
 """Bars of a breakdown beyond which only the ends of the sweeps are shown."""
+_TIGHT = "\u00a0"
+"""A space at which no line is broken."""
 _UNITS = {"context": "tokens", "prompt": "tokens", "output": "tokens"}
 _BREAKDOWNS: tuple[tuple[str, str, Measure, Callable[[Row], Parts]], ...] = (
     ("time_by_kind", "Time by kind of operator", Measure("time", "s"), lambda row: row.time_by_kind),
@@ -129,7 +131,7 @@ def _lines(comparison: Comparison, metric: Metric, baseline: int | None, model: 
 
 
 def _label(swept: Sequence[tuple[str, str]], without: str | None = None) -> str:
-    return ", ".join(f"{key} {_thousands(text)}" for key, text in swept if key != without)
+    return ", ".join(f"{key}{_TIGHT}{_thousands(text)}" for key, text in swept if key != without)
 
 
 def _thousands(text: str) -> str:

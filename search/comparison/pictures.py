@@ -12,6 +12,7 @@ from search.comparison.figures import charts
 from search.comparison.run import Comparison
 from search.figures.draw import draw, picture
 from search.figures.style import render
+from search.sweep import precision_note
 
 FOLDER_FORMATS = ("png", "svg")
 
@@ -49,11 +50,12 @@ def pictures(comparison: Comparison, path: str, baseline: int | None, title: str
     drawn = charts(comparison, baseline)
     if not drawn:
         raise OutputError(f"{path}: nothing to draw, because no model runs on any of the chips")
+    note = precision_note(comparison.rows)
     if not is_folder(path):
-        return {path: picture(list(drawn.values()), picture_format(path), title)}
+        return {path: picture(list(drawn.values()), picture_format(path), title, note)}
     found: dict[str, bytes] = {}
     for name, chart in drawn.items():
-        figure = draw(chart)
+        figure = draw(chart, note=note)
         for file_format in FOLDER_FORMATS:
             found[str(Path(path) / f"{name}.{file_format}")] = render(figure, file_format)
     return found

@@ -10,14 +10,11 @@ from typing import Any
 from hwsim import output
 from search.comparison.metrics import RELATIVE, ratios
 from search.comparison.run import Comparison
-from search.sweep import COLUMNS, OK, Row, cells
+from search.sweep import COLUMNS, OK, Row, cells, precision, precision_note
 from workloads.errors import UserError
 
 WIDE = 180
 """Columns where the table is not read on a terminal."""
-
-PRECISION_NOTE = "estimated with"
-"""How the warning begins that a precision was chosen for the user, so that rows may differ in it."""
 
 
 def as_table(comparison: Comparison, baseline: int | None = None) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
@@ -83,24 +80,25 @@ def print_table(comparison: Comparison, baseline: int | None = None) -> None:
     from rich.text import Text
 
     rows = comparison.rows
-    chosen = [name for name in ("prompt", "output", "bits", "zeros", "parallel") if any(getattr(r, name) for r in rows)]
+    chosen = [name for name in ("prompt", "output", "zeros", "parallel") if any(getattr(r, name) for r in rows)]
     relative = ["rel. time", "rel. energy"] if baseline is not None else []
     priced = ["$/M"] if any(row.dollars_per_million is not None for row in rows) else []
     numbers = ["time", "per second", "energy", "per joule", *priced, "util %"]
-    header = ["model", "chip", "phase", "batch", "context", *chosen, *numbers, *relative, "bound by / status"]
+    header = ["model", "chip", "phase", "batch", "context", *chosen, "bits", *numbers, *relative, "bound by / status"]
     table = Table(*header, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="cyan")
     for column in table.columns[3:-1]:
         column.justify = "right"
     more = ratios(comparison, baseline) if baseline is not None else [()] * len(rows)
     for row, ratio in zip(rows, more, strict=True):
         given = [_given(getattr(row, name)) for name in chosen]
-        line = [row.model, row.chip, row.phase, f"{row.batch:,}", _given(row.context or None), *given]
+        line = [row.model, row.chip, row.phase, f"{row.batch:,}", _given(row.context or None), *given, precision(row)]
         line += [*_numbers(row, bool(priced)), *([_times(ratio[0]), _times(ratio[2])] if relative else [])]
         table.add_row(*map(Text, line), Text(row.bound_by if row.status == OK else row.status))
     console = Console()
     console = console if console.is_terminal else Console(width=WIDE)
     console.print(table)
-    for note in dict.fromkeys(text for row in rows for text in row.warnings if text.startswith(PRECISION_NOTE)):
+    note = precision_note(rows)
+    if note:
         console.print(Text(note, style="yellow"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DOTS_PER_INCH = 150
+_LINE = 0.05
+"""Height of a line of small text as a fraction of a chart's."""
 _KINDS: dict[type, tuple[Callable[[Any], tuple[float, float]], Callable[[Any, Any], Keys]]] = {
     Bars: (bars_size, draw_bars),
     Claims: (claims_size, draw_claims),
@@ -27,12 +30,13 @@ _KINDS: dict[type, tuple[Callable[[Any], tuple[float, float]], Callable[[Any, An
 }
 
 
-def draw(charts: Chart | Sequence[Chart], title: str = "", columns: int = 2) -> Figure:
-    """A figure of one chart, or of several as panels in rows; equal legends are written once.
+def draw(charts: Chart | Sequence[Chart], title: str = "", note: str = "", columns: int = 2) -> Figure:
+    """A figure of one chart, or of several as panels in rows; equal legends are written once, under the last.
 
     Args:
         charts: at least one.
         title: over all panels.
+        note: small, below them.
         columns: panels beside each other.
     """
     from matplotlib.figure import Figure
@@ -53,19 +57,23 @@ def draw(charts: Chart | Sequence[Chart], title: str = "", columns: int = 2) -> 
             legends.append(_KINDS[type(chart)][1](axes, chart))
             places.append(axes)
         _add_legends(figure, places, legends, sum(widths), widths[0])
+        if note:
+            figure.supxlabel(textwrap.fill(note, int(sum(widths) * 14)), fontsize=7, x=0.01, ha="left")
         if title:
             figure.suptitle(title, fontsize=11.5, fontweight="bold", x=0.01, ha="left")
     return figure
 
 
-def picture(charts: Chart | Sequence[Chart], file_format: str, title: str = "", columns: int = 2) -> bytes:
+def picture(
+    charts: Chart | Sequence[Chart], file_format: str, title: str = "", note: str = "", columns: int = 2
+) -> bytes:
     """The bytes of a file with the figure that ``draw`` makes; equal charts give equal bytes.
 
     Args:
-        charts, title, columns: as for ``draw``.
+        charts, title, note, columns: as for ``draw``.
         file_format: "png", "svg" or "pdf".
     """
-    return render(draw(charts, title, columns), file_format)
+    return render(draw(charts, title, note, columns), file_format)
 
 
 def _add_legends(figure: Figure, places: Sequence[Axes], legends: Sequence[Keys], width: float, panel: float) -> None:
@@ -73,12 +81,18 @@ def _add_legends(figure: Figure, places: Sequence[Axes], legends: Sequence[Keys]
     if len(texts) == 1:
         keys = next(keys for keys in legends if keys)
         _legend(figure, keys, width, "outside lower center")
-        figure.canvas.draw_idle()
         return
-    for axes, keys in zip(places, legends, strict=True):
-        if keys:
+    last = {tuple(text for _, text in keys): place for place, keys in enumerate(legends)}
+    for place, (axes, keys) in enumerate(zip(places, legends, strict=True)):
+        if keys and last[tuple(text for _, text in keys)] == place:
             legend = _legend(axes, keys, panel, "upper center")
-            legend.set_bbox_to_anchor((0.5, -0.2))
+            legend.set_bbox_to_anchor((0.5, -0.2 - _LINE * _lines_below(axes)))
+
+
+def _lines_below(axes: Axes) -> int:
+    """Lines between the axes and a legend beyond the two for which there is room: of names, and of a remark below."""
+    names = max((text.get_text().count("\n") + 1 for text in axes.get_xticklabels()), default=1)
+    return max(0, names + bool(axes.get_xlabel()) - 2)
 
 
 def _legend(owner: Any, keys: Keys, width: float, place: str) -> Any:

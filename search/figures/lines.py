@@ -12,6 +12,8 @@ from search.figures.style import Look, look, set_axis, ticks
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_MOST_ROWS = 6
+_ROW = 0.035
 _DOUBLING = 1.5
 """Mean ratio of neighbours from which swept values are taken as a geometric series."""
 
@@ -22,14 +24,14 @@ def lines_size(chart: Lines) -> tuple[float, float]:
 
 
 def draw_lines(axes: Axes, chart: Lines) -> Keys:
-    """Draw one line per series; where a value is missing a cross stands on the axis, under its word."""
+    """Draw one line per series; where a value is missing a cross stands below, and its word in the legend."""
     known = [value for line in chart.lines for value in numbers(line.y)]
     places = sorted({x for line in chart.lines for x in line.x})
     set_axis(axes, "y", chart.y, (*known, *(() if chart.reference is None else (chart.reference,))))
     _set_sweep(axes, chart, places)
     keys: Keys = []
     for index, line in enumerate(chart.lines):
-        keys.append((_line(axes, line, look(index)), line.name))
+        keys.append((_line(axes, line, look(index)), _named(line)))
     _missing(axes, chart)
     if chart.reference is not None:
         axes.axhline(chart.reference, color="black", linewidth=0.8, linestyle=(0, (4, 2)))
@@ -74,22 +76,44 @@ def _line(axes: Axes, line: Line, one: Look) -> object:
 
 
 def _missing(axes: Axes, chart: Lines) -> None:
-    """Crosses along the lower edge, a row per line that lacks a value, with the word beside the first."""
-    row = 0
-    for index, line in enumerate(chart.lines):
-        gone = [(x, y) for x, y in zip(line.x, line.y, strict=True) if isinstance(y, str)]
-        if not gone:
-            continue
-        height = 0.03 + 0.05 * row
+    """Crosses in a strip below the values; the legend has the word of each."""
+    lacking = [index for index, line in enumerate(chart.lines) if any(isinstance(y, str) for y in line.y)]
+    if not lacking:
+        return
+    rows = min(len(lacking), _MOST_ROWS)
+    strip = 0.03 + _ROW * rows
+    _make_room(axes, strip)
+    axes.plot([0, 1], [strip, strip], color="0.6", linewidth=0.6, transform=axes.transAxes)
+    for place, index in enumerate(lacking):
+        line = chart.lines[index]
+        gone = [x for x, y in zip(line.x, line.y, strict=True) if isinstance(y, str)]
+        height = 0.015 + _ROW * (rows - place % rows - 0.5)
         axes.plot(
-            [x for x, _ in gone], [height] * len(gone), "x", color=look(index).line, markersize=6, markeredgewidth=1.6,
+            gone, [height] * len(gone), "x", color=look(index).line, markersize=5, markeredgewidth=1.5,
             transform=axes.get_xaxis_transform(), zorder=5,
         )  # fmt: skip
-        text = f"{line.name}: {gone[0][1]}"
-        last = gone[0][0] > sorted(line.x)[len(line.x) // 2]
-        axes.annotate(
-            text, (gone[0][0], height), (-7 if last else 7, 0), xycoords=axes.get_xaxis_transform(),
-            textcoords="offset points", ha="right" if last else "left", va="center", fontsize=7, style="italic",
-            bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}, zorder=5,
-        )  # fmt: skip
-        row += 1
+
+
+def _make_room(axes: Axes, strip: float) -> None:
+    """Lower the axis so that a fraction of its height below the values is free."""
+    low, high = axes.get_ylim()
+    bottom = strip / (1 - strip)
+    if axes.get_yscale() == "log":
+        axes.set_ylim(low * (low / high) ** bottom, high)
+        return
+    axes.set_ylim(low - (high - low) * bottom, high)
+    axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= high])
+
+
+def _named(line: Line) -> str:
+    """The line's name in the legend, with what it lacks: ``t4: does not fit from 16``."""
+    gone = [(x, y) for x, y in zip(line.x, line.y, strict=True) if isinstance(y, str)]
+    if not gone:
+        return line.name
+    words = ", ".join(dict.fromkeys(word for _, word in gone))
+    if len(gone) == len(line.x):
+        return f"{line.name}: {words}"
+    first = min(x for x, _ in gone)
+    rest = all(isinstance(y, str) for x, y in zip(line.x, line.y, strict=True) if x >= first)
+    where = f"from {_plain(first)}" if rest else f"at {', '.join(_plain(x) for x, _ in gone)}"
+    return f"{line.name}: {words} {where}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hwsim.plot import MARKERS
 from search.figures.bars import Keys
 from search.figures.charts import Mark, Roof, Roofline, Scatter
-from search.figures.style import look, set_axis, spans_decades
+from search.figures.style import look, outlined, set_axis, spans_decades
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,9 +38,15 @@ def draw_roofline(axes: Axes, chart: Roofline) -> Keys:
         set_axis(axes, which, measure, [*values, max(values) / 1.1e3 if not spans_decades(values) else max(values)])
     low, high = min(xs) / 4, max(xs) * 4
     axes.set_xlim(low, high)
+    bottom, top = min(ys) / 4, max(ys) * 3
+    axes.set_ylim(bottom, top)
     for roof in chart.roofs:
         _roof(axes, roof, look(series.index(roof.name)).line, low, high)
-    axes.set_ylim(min(ys) / 4, max(ys) * 3)
+    for names, peak in _labels(chart.roofs, (top / bottom) ** 0.035):
+        axes.annotate(
+            names, (high, peak), (-2, 2), textcoords="offset points", ha="right", fontsize=7, color="0.2",
+            path_effects=outlined(),
+        )  # fmt: skip
     return _marks(axes, chart.marks, series)
 
 
@@ -55,9 +61,18 @@ def _roof(axes: Axes, roof: Roof, color: str, low: float, high: float) -> None:
     if roof.peak:
         left = max(low, roof.peak / roof.bandwidth) if roof.bandwidth else low
         axes.plot([left, high], [roof.peak, roof.peak], "-", color=color, linewidth=1.1)
-        axes.annotate(
-            roof.name, (high, roof.peak), (-2, 2), textcoords="offset points", ha="right", fontsize=7, color="0.2"
-        )
+
+
+def _labels(roofs: Sequence[Roof], apart: float) -> list[tuple[str, float]]:
+    """Names of roofs at their peaks; roofs closer than a factor share one line of text, at the highest of them."""
+    found: list[tuple[list[str], float, float]] = []
+    for roof in sorted((roof for roof in roofs if roof.peak), key=lambda roof: (-roof.peak, roof.name)):
+        if found and found[-1][2] < roof.peak * apart:
+            found[-1][0].append(roof.name)
+        else:
+            found.append(([roof.name], roof.peak, roof.peak))
+    return [(", ".join(names) if len(names) < 4 else f"{names[0]} and {len(names) - 1} more", peak)
+            for names, peak, _ in found]  # fmt: skip
 
 
 def draw_scatter(axes: Axes, chart: Scatter) -> Keys:
@@ -114,7 +129,7 @@ def _note_absent(axes: Axes, absent: Sequence[tuple[str, str]]) -> None:
     if len(absent) > 6:
         lines.append(f"and {len(absent) - 6} more without a result")
     axes.text(
-        0.01, 0.99, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=7, style="italic", color="0.15",
+        0.99, 0.02, "\n".join(lines), transform=axes.transAxes, ha="right", fontsize=7, style="italic", color="0.15",
         bbox={"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": "0.35", "linestyle": (0, (3, 2))},
         zorder=5,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import textwrap
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -133,7 +134,7 @@ def set_axis(axes: Axes, which: str, measure: Measure, values: Sequence[float], 
         if from_zero:
             limits(0, max(positive, default=1.0) * 1.18)
     axes.grid(True, axis=cast("Any", which))
-    axis.set_label_text(wrapped(f"{measure.name} ({unit})" if unit else measure.name, _AXIS_LETTERS))
+    axis.set_label_text(textwrap.fill(f"{measure.name} ({unit})" if unit else measure.name, _AXIS_LETTERS))
     return logarithmic
 
 
@@ -156,9 +157,9 @@ def _plain(value: float) -> str:
 
 
 def wrapped(text: str, width: int) -> str:
-    """A long name on several lines, broken where its words end: at spaces, hyphens and underscores."""
+    """A long name on several lines, broken at (plain) spaces, hyphens and underscores."""
     lines = [""]
-    for word in re.findall(r"[^\s_=-]*[\s_=-]*", text):
+    for word in re.findall(r"[^ _=-]*[ _=-]*", text):
         if lines[-1] and len(lines[-1]) + len(word.rstrip()) > width:
             lines.append("")
         lines[-1] += word

@@ -104,29 +104,31 @@ def _lines(panel: PanelResult) -> Chart:
 
 
 def _stacked(panel: PanelResult) -> Chart:
-    """Two bars per place, published and simulated; a part that is not printed is missing from the former.
-
-    One bar where nothing at all is published.
-    """
+    """A bar per place, and before it one of published values if there are any; it lacks the parts not printed."""
     measure, scale = measure_of(panel)
-    kinds = ("published", "simulated") if any(row.published is not None for row in panel.rows) else ("simulated",)
-    places = tuple(dict.fromkeys(_place(row) for row in panel.rows))
     rows = {(_place(row), row.series): row for row in panel.rows}
+    printed = {place for (place, _), row in rows.items() if row.published is not None}
+    bars = [
+        (place, which)
+        for place in dict.fromkeys(place for place, _ in rows)
+        for which in ("published", "simulated")
+        if which == "simulated" or place in printed
+    ]
 
-    def value(place: str, name: str, kind: str) -> Value:
+    def value(place: str, which: str, name: str) -> Value:
         row = rows.get((place, name))
         if row is None:
             return 0.0
-        return scale * (row.published or 0.0) if kind == "published" else _scaled(row.simulated, scale)
+        return scale * (row.published or 0.0) if which == "published" else _scaled(row.simulated, scale)
 
     parts = tuple(
-        Series(name, tuple(value(place, name, kind) for place in places for kind in kinds))
+        Series(name, tuple(value(place, which, name) for place, which in bars))
         for name in dict.fromkeys(row.series for row in panel.rows)
     )
     if not panel.unit:
-        parts = (*parts, _rest(parts, len(kinds) * len(places)))
-    bars = tuple(f"{place}, {kind}" if len(kinds) > 1 else place for place in places for kind in kinds)
-    return Stacks(panel.title, measure, bars, parts, shares=False)
+        parts = (*parts, _rest(parts, len(bars)))
+    names = tuple(f"{place}, {which}" if printed else place for place, which in bars)
+    return Stacks(panel.title, measure, names, parts, shares=False)
 
 
 def _rest(parts: tuple[Series, ...], bars: int) -> Series:

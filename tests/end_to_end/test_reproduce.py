@@ -79,9 +79,12 @@ def test_the_example_of_the_guide_runs_and_its_files_are_the_same_twice(hwsim: R
 
 
 def test_pictures_of_several_papers_go_to_a_folder(hwsim: Run, tmp_path: Path) -> None:
-    assert hwsim("reproduce", "eyeriss", "hnlpu", "--plot", tmp_path).code == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["eyeriss.png", "hnlpu.png"]
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in tmp_path.iterdir())
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.yaml").write_text(EXAMPLE, encoding="utf-8")
+    assert hwsim("reproduce", tmp_path / "one.yaml", tmp_path / "two.yaml", "--plot", tmp_path).code == 0
+    pictures = sorted(tmp_path.glob("*.png"))
+    assert [path.name for path in pictures] == ["one.png", "two.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
 
 
 def test_all_problems_of_a_file_are_named_by_line(hwsim: Run, tmp_path: Path) -> None:

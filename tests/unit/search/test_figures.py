@@ -76,7 +76,7 @@ def test_a_picture_is_of_the_format_asked_for(file_format: str, start: bytes) ->
 @pytest.mark.parametrize(
     ("chart", "word"),
     [(BARS, "does not fit"), (CHARTS["bars-of-one-group"], "no"), (CHARTS["stacks"], "no"), (CHARTS["claims"], "no"),
-     (CHARTS["lines"], "tpu: does not fit"), (CHARTS["roofline"], "gpt2 on tpu: no")],
+     (CHARTS["lines"], "tpu: does not fit from 4"), (CHARTS["roofline"], "gpt2 on tpu: no")],
     ids=["bars", "lying-bars", "stacks", "claims", "lines", "roofline"],
 )  # fmt: skip
 def test_what_has_no_result_is_shown_with_its_word(chart: Chart, word: str) -> None:
