@@ -145,12 +145,12 @@ def roofline(comparison: Comparison) -> Roofline:
     models = _names([model.name for model in plan.models])
     marks: list[Mark] = []
     peaks, rates = dict.fromkeys(chips, 0.0), dict.fromkeys(chips, 0.0)
-    absent: list[tuple[str, str]] = []
+    absent: dict[tuple[int, int, str], int] = {}
     for point, row in rows.items():
         chip, model = chips[point.chip], models[point.model]
-        setting = _label(plan.settings[point.setting].swept)
         if row.status != OK:
-            absent.append((f"{model} on {chip}{', ' if setting else ''}{setting}", word(row)))
+            key = (point.model, point.chip, word(row))
+            absent[key] = absent.get(key, 0) + 1
             continue
         peaks[chip] = max(peaks[chip], (row.macs or 0) / row.compute_seconds if row.compute_seconds else 0.0)
         rates[chip] = max(rates[chip], (row.compulsory_bytes or 0) / row.memory_seconds if row.memory_seconds else 0.0)
@@ -158,7 +158,12 @@ def roofline(comparison: Comparison) -> Roofline:
             marks.append(Mark("", chip, row.macs / row.traffic_bytes, row.macs / row.seconds, model))
     roofs = tuple(Roof(chip, peaks[chip], rates[chip]) for chip in chips if peaks[chip] or rates[chip])
     x = Measure("multiply-accumulates per byte of outer memory", "MAC/B")
-    return Roofline("Roofline", x, Measure("rate", "MAC/s"), roofs, tuple(marks), tuple(absent))
+    of = len(plan.settings)
+    missing = tuple(
+        (f"{models[model]} on {chips[chip]}", text if of == 1 else f"{text} in {count} of {of} settings")
+        for (model, chip, text), count in absent.items()
+    )
+    return Roofline("Roofline", x, Measure("rate", "MAC/s"), roofs, tuple(marks), missing)
 
 
 def _stacks(comparison: Comparison, title: str, unit: Measure, parts: Callable[[Row], Parts]) -> Stacks:

@@ -61,6 +61,9 @@ def draw(charts: Chart | Sequence[Chart], title: str = "", note: str = "", colum
             figure.supxlabel(textwrap.fill(note, int(sum(widths) * 14)), fontsize=7, x=0.01, ha="left")
         if title:
             figure.suptitle(title, fontsize=11.5, fontweight="bold", x=0.01, ha="left")
+        # Laid out once here, instead of at each of several files.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
     return figure
 
 

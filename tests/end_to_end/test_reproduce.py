@@ -94,7 +94,7 @@ def test_all_problems_of_a_file_are_named_by_line(hwsim: Run, tmp_path: Path) ->
     assert found.code == 2 and len(found.lines) == 2 and all("my.yaml:" in line for line in found.lines)
 
 
-@pytest.mark.parametrize("name", ("eyeriss", "hnlpu", "pim-gpt"))
+@pytest.mark.parametrize("name", ("eyeriss", "hnlpu"))
 def test_the_document_of_all_papers_has_what_is_simulated_now(name: str) -> None:
     written = (DOCS / "reproductions.md").read_text(encoding="utf-8")
     paper = load_paper(name)
