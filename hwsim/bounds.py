@@ -14,7 +14,7 @@ from hwsim.report import Bounds
 from hwsim.work import touched_bytes
 from workloads.errors import UserError
 from workloads.graph import Access, Op, OperatorGraph, Role, Tensor, macs, role_bytes, size_bytes
-from workloads.offload import STORED
+from workloads.offload import stored_bytes
 
 _KEPT = (Role.WEIGHT, Role.STATE, Role.INPUT, Role.OUTPUT)
 
@@ -119,7 +119,7 @@ def needed_bytes(graph: OperatorGraph, hardwired: bool = False) -> int:
     fixed = sum(role_bytes(graph, role) for role in _KEPT if not (hardwired and role is Role.WEIGHT))
     return (
         fixed
-        - int(dict(graph.facts).get(STORED, 0))
+        - stored_bytes(graph)
         + max((size_bytes(t) for t in graph.tensors if t.role is Role.ACTIVATION), default=0)
     )
 
@@ -138,7 +138,7 @@ def check_fits(graph: OperatorGraph, machine: Machine) -> None:
             f"does not fit: has {graph.parameters / 1e9:.4g} billion weights, the arrays hold {places / 1e9:.4g}",
             "; try a system of more chips",
         )
-    stored, storage = int(dict(graph.facts).get(STORED, 0)), storage_bytes(chip)
+    stored, storage = stored_bytes(graph), storage_bytes(chip)
     if stored > storage:
         raise DoesNotFitError(
             f"{graph.model} on {chip.name}",

@@ -21,6 +21,7 @@ from hwsim.technology import static_power_watts
 from hwsim.transfers import transfer_actions, transfer_seconds, transfer_traffic
 from hwsim.units.base import Cautious
 from workloads.graph import OperatorGraph, Role, graph_macs, role_bytes
+from workloads.offload import HELD
 
 __all__ = ["DoesNotFitError", "Entry", "simulate"]
 
@@ -221,7 +222,9 @@ def _issue(schedule: Schedule, channels: Mapping[str, Channel]) -> tuple[str, ..
 
 def conventions(graph: OperatorGraph, issue: tuple[str, ...] = (_SERIAL,)) -> tuple[str, ...]:
     """How things were counted in a graph's phase, in words; ``issue`` says how operators follow one another."""
-    always = (*issue, *_ALWAYS)
+    held = dict(graph.facts).get(HELD)
+    stored = () if held is None else (f"fetched weights lie in a storage; memory holds {float(held):.0%} of them",)
+    always = (*issue, *_ALWAYS, *stored)
     if graph.phase in _LANGUAGE:
         return (*_LANGUAGE[graph.phase], *always)
     kept = any(op.kind == "batchnorm" for _, op in graph.walk())

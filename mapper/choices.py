@@ -99,6 +99,7 @@ class RunOptions:
     experts: str
     fold: bool
     parallel: str | None
+    offload: str | None
     mapping: MappingChoices
 
 
@@ -109,16 +110,27 @@ def read_choices(options: RunOptions) -> Choices:
         PrecisionError: ``bits`` cannot be read.
         SparsityError: ``zeros`` cannot be read.
         ShardError: ``parallel`` cannot be read.
+        OffloadError: ``offload`` cannot be read.
     """
     from workloads.model import Choices
+    from workloads.offload import parse_offload
     from workloads.parallel import parse_parallel
     from workloads.precision import parse_bits
     from workloads.sparsity import parse_zeros
 
     widths = None if options.bits is None else parse_bits(options.bits)
     zeros = None if options.zeros is None else parse_zeros(options.zeros)
-    parallel = parse_parallel(options.parallel)
-    return Choices(options.batch, options.context, widths, options.mla, options.experts, options.fold, zeros, parallel)
+    return Choices(
+        options.batch,
+        options.context,
+        widths,
+        options.mla,
+        options.experts,
+        options.fold,
+        zeros,
+        parse_parallel(options.parallel),
+        None if options.offload is None else parse_offload(options.offload),
+    )
 
 
 def _in_range(most: int, _: click.Context, __: click.Parameter, number: int | None) -> int | None:
@@ -174,6 +186,8 @@ _WORKLOAD = (
                  help="Whether batch norms become part of the convolutions before them."),
     click.option("--parallel", metavar="HOW=N,...",
                  help="Over devices: tensor=, expert= or pipeline=N; the report is of one."),
+    click.option("--offload", metavar="WHAT,...",
+                 help="Weights in a storage: all or feed-forward,held=F,fetched=F,active=F,piece=BYTES."),
 )  # fmt: skip
 _MAPPING = (
     word_option("--mapper", mapper_names(), "How mappings are found; optimal proves that of every contraction."),

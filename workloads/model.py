@@ -13,6 +13,7 @@ from workloads.experts import choose_experts
 from workloads.graph import OperatorGraph
 from workloads.inference import fold_batchnorms
 from workloads.latent_attention import choose_mla
+from workloads.offload import Offload, offload
 from workloads.parallel import ALONE, Parallel, local_batch, on_one_device
 from workloads.phases import GeneratePlan, PhaseError, bind_phase, check_phase, default_phase, generate_plan
 from workloads.precision import with_precision
@@ -41,6 +42,7 @@ class Choices:
         fold_batchnorms: whether batch norms become part of the convolutions before them.
         zeros: fraction of zeros by role or tensor, see ``workloads.sparsity``; None means none.
         parallel: over how many devices the model is cut; graphs are then those of one device.
+        offload: which weights lie in a storage behind the memory, see ``workloads.offload``; None means none.
     """
 
     batch: int = 1
@@ -51,6 +53,7 @@ class Choices:
     fold_batchnorms: bool = True
     zeros: Mapping[str, float] | None = None
     parallel: Parallel = ALONE
+    offload: Offload | None = None
 
 
 def symbolic_graph(model: Model, phase: str, choices: Choices) -> OperatorGraph:
@@ -67,12 +70,15 @@ def bind_model(model: Model, phase: str | None = None, choices: Choices | None =
     """The bound graph of one phase; by default decode for language models, forward for the others.
 
     Raises:
-        PhaseError: a phase the model does not have, or ``generate``, which is no single graph.
+        PhaseError: a phase the model does not have, ``generate``, which is no single graph, or training with weights in
+            a storage.
     """
     chosen = choices or Choices()
     name = phase or default_phase(model.phases)
     check_phase(model.name, name, model.phases)
     if name == "train":
+        if chosen.offload is not None:
+            raise PhaseError(f"{model.name}: weights are trained in memory; leave out --offload")
         from workloads.training import training_step
 
         unfolded = replace(chosen, fold_batchnorms=False)
@@ -81,7 +87,8 @@ def bind_model(model: Model, phase: str | None = None, choices: Choices | None =
     if name == "generate":
         raise PhaseError(f"{model.name}: generate consists of a prefill and many decode steps; plan it with plan_model")
     batch = local_batch(chosen.parallel, chosen.batch)
-    return on_one_device(bind_phase(symbolic_graph(model, name, chosen), batch, chosen.context), chosen.parallel)
+    graph = on_one_device(bind_phase(symbolic_graph(model, name, chosen), batch, chosen.context), chosen.parallel)
+    return graph if chosen.offload is None else offload(graph, chosen.offload)
 
 
 def plan_model(model: Model, prompt: int, output: int, choices: Choices | None = None) -> GeneratePlan:
@@ -94,5 +101,7 @@ def plan_model(model: Model, prompt: int, output: int, choices: Choices | None =
     check_phase(model.name, "generate", model.phases)
     if chosen.parallel != ALONE:
         raise PhaseError(f"{model.name}: generate runs on one device only; estimate prefill and decode with --parallel")
+    if chosen.offload is not None:
+        raise PhaseError(f"{model.name}: generate keeps weights in memory; estimate prefill and decode with --offload")
     prefill, decode = (symbolic_graph(model, phase, chosen) for phase in ("prefill", "decode"))
     return generate_plan(prefill, decode, prompt, output, chosen.batch)

@@ -1,7 +1,7 @@
 """Weights that lie in a storage behind the memory (flash, DDR, a host), and what a pass fetches of them.
 
 A fetch is an operator of its own, in front of the one that needs the weights; units of kind ``storage`` run it. What
-lies in the storage only is the graph's fact ``bytes_in_storage``, and needs no room in the memory.
+lies in the storage only needs no room in the memory; the graph's fact ``offload_held`` says which fraction does.
 
 Sparse feed-forward networks (an activation like ReLU leaves most of the inner width zero) fetch and compute only the
 neurons that are predicted to be active; a window of the last tokens' neurons that stay in memory makes most fetches
@@ -10,10 +10,10 @@ unnecessary (Alizadeh et al., LLM in a flash, arXiv 2312.11514, section 3).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from workloads.errors import UserError
+from workloads.errors import UserError, did_you_mean
 from workloads.graph import (
     Access,
     Family,
@@ -32,13 +32,17 @@ from workloads.partition import Cut, cuts
 
 FETCH = "fetch"
 """Kind of the operator that brings weights from a storage into the memory."""
-STORED = "bytes_in_storage"
-"""Fact of a graph: bytes of its weights that the memory does not hold."""
+HELD = "offload_held"
+"""Fact of a graph: fraction of the weights that are fetched which memory holds all the time."""
 FEED_FORWARD = (Cut.UP, Cut.DOWN)
 
 
+_PLACES: Mapping[str, tuple[Cut, ...] | None] = {"all": None, "feed-forward": FEED_FORWARD}
+_KEYS = ("held", "fetched", "active", "piece")
+
+
 class OffloadError(UserError):
-    """Fractions out of range, or a graph that is not bound or has no such weights."""
+    """A text or fractions that cannot be read, or a graph that is not bound or has no such weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,8 @@ class Offload:
     Attributes:
         places: of the products whose weights they are; None means every weight.
         held: fraction of them that lies in memory all the time.
-        fetched: fraction of them that one pass fetches.
-        active: fraction of the inner width of feed-forward networks that is computed.
+        fetched: fraction of them that one pass fetches, above 0.
+        active: fraction of the inner width of feed-forward networks that is computed, above 0.
         piece_bytes: contiguous bytes of a read; None means whole tensors.
     """
 
@@ -58,6 +62,26 @@ class Offload:
     fetched: float = 1.0
     active: float = 1.0
     piece_bytes: int | None = None
+
+
+def parse_offload(text: str) -> Offload:
+    """A plan from text such as ``all``, or ``feed-forward,held=0.24,fetched=0.024,active=0.1,piece=16384`` (bytes).
+
+    Raises:
+        OffloadError: another place first, an unknown or repeated key, or what is no number.
+    """
+    place, *pairs = (part.strip() for part in text.split(","))
+    if place not in _PLACES:
+        raise OffloadError(f"offload: {place!r} is not one of {', '.join(_PLACES)}{did_you_mean(place, _PLACES)}")
+    found: dict[str, float] = {}
+    for pair in pairs:
+        key, _, value = pair.partition("=")
+        if key not in _KEYS or key in found or not value.replace(".", "", 1).isdecimal() or not value.isascii():
+            known = ", ".join(f"{one}=NUMBER" for one in _KEYS)
+            raise OffloadError(f"offload: cannot read {pair!r}, expected {known}, each once{did_you_mean(key, _KEYS)}")
+        found[key] = float(value)
+    piece = found.pop("piece", None)
+    return Offload(_PLACES[place], piece_bytes=None if piece is None else int(piece), **found)
 
 
 def offload(graph: OperatorGraph, plan: Offload) -> OperatorGraph:
@@ -70,16 +94,25 @@ def offload(graph: OperatorGraph, plan: Offload) -> OperatorGraph:
     wanted = _weights(graph, plan.places)
     if not wanted:
         raise OffloadError(f"{graph.model} has no weights of {', '.join(plan.places or ())}")
-    repeats = tensor_repeats(graph)
-    stored = sum(size_bytes(graph.by_name[name]) * repeats.get(name, 1) for name in wanted)
     sparse = active_only(graph, plan.active)
     fetched = set[str]()
     segments = tuple(
         replace(segment, ops=tuple(_with_fetches(sparse, segment, wanted, plan, fetched)))
         for segment in sparse.segments
     )
-    facts = dict(graph.facts) | {STORED: round(stored * (1 - plan.held))}
+    facts = dict(graph.facts) | {HELD: str(plan.held)}
     return replace(sparse, segments=segments, facts=tuple(sorted(facts.items())))
+
+
+def stored_bytes(graph: OperatorGraph) -> int:
+    """Bytes of weights that lie in the storage only."""
+    held = dict(graph.facts).get(HELD)
+    if held is None:
+        return 0
+    names = {access.tensor for _, op in graph.walk() if op.kind == FETCH for access in op.reads}
+    repeats = tensor_repeats(graph)
+    whole = sum(size_bytes(graph.by_name[name]) * repeats[name] for name in names)
+    return round(whole * (1 - float(held)))
 
 
 def fetch_op(tensor: Tensor, size: int, piece_bytes: int, name: str = "") -> Op:
@@ -136,13 +169,13 @@ def _narrow(op: Op, loop: str, fraction: float) -> Op:
 
 def _check(graph: OperatorGraph, plan: Offload) -> None:
     for name, value in (("held", plan.held), ("fetched", plan.fetched), ("active", plan.active)):
-        if not 0 <= value <= 1 or (name == "active" and not value):
+        if not 0 <= value <= 1 or (name != "held" and not value):
             raise OffloadError(f"offload: {name} must be a fraction from 0 to 1, got {value:g}")
     if plan.piece_bytes is not None and plan.piece_bytes < 1:
         raise OffloadError(f"offload: a piece must be at least one byte, got {plan.piece_bytes}")
     if graph.symbols():
         raise OffloadError(f"{graph.model}: bind the graph before its weights are offloaded")
-    if STORED in dict(graph.facts):
+    if HELD in dict(graph.facts):
         raise OffloadError(f"{graph.model}: its weights are in a storage already")
 
 
@@ -166,7 +199,7 @@ def _with_fetches(
     for op in segment.ops:
         for access in op.reads:
             name = access.tensor
-            if name in wanted and name not in fetched and plan.fetched:
+            if name in wanted and name not in fetched:
                 fetched.add(name)
                 tensor = graph.by_name[name]
                 size = max(1, round(elements(tensor) * plan.fetched))

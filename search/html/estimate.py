@@ -85,7 +85,9 @@ def sentences(report: Report) -> Iterator[str]:
     bound, kinds = summary.shares(report, lambda row: row.bound_by), summary.shares(report, lambda row: row.kind)
     total = sum(bound.values())
     if total:
-        causes = ", ".join(f"{name} for {value / total:.0%}" for name, value in list(bound.items())[:3])
+        causes = ", ".join(
+            f"{name} for {value / total:.0%}" for name, value in list(bound.items())[:3] if value >= 0.005 * total
+        )
         kind, slowest = next(iter(kinds)), max(report.ops, key=lambda row: row.seconds)
         yield (
             f"Its time is bound by {causes} of it. Most of it, {kinds[kind] / total:.0%}, goes to operators of kind"
