@@ -152,6 +152,10 @@ def _tables(device: Device, policy: Policy, settings: dict[int, int], used: set[
     for place, name in enumerate(_NAMES, start=layout.RD):
         table[place] = device.command(name)
     table[layout.ACT] = max(device.command("ACT"), device.command("ACT1"))
+    for kind, names in enumerate((("RD", "WR"), ("ACT", "ACT"), ("PREpb", "PREpb"))):
+        for lane in range(layout.LANES):
+            command = table[layout.ACT] if kind == layout.ACTIVATES else device.command(names[lane % 2])
+            table[layout.READY_OF_KIND + kind * layout.LANES + lane] = layout.READY + command * layout.BANK_STRIDE
     targets = _targets(device, policy)
     _part(table, layout.TARGET, layout.MAX_BANKS, layout.MAX_BANKS)[: targets.shape[0], : targets.shape[1]] = targets
     for place, value in (settings | {layout.TURNS: targets.shape[0], layout.TARGETS: targets.shape[1]}).items():

@@ -13,8 +13,11 @@ from numba.extending import intrinsic
 
 _jit: Any = njit
 
-inner: Any = _jit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-"""A function that only other kernels call."""
+inner: Any = _jit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
+"""A function that only other kernels call, made part of them: best called from one place, or short."""
+
+apart: Any = _jit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""A function that only other kernels call, and seldom."""
 
 entry_point: Any = _jit(cache=True, error_model="numpy")
 """A function called from Python; what it was compiled to is kept on disk."""
