@@ -1,4 +1,4 @@
-"""Commands played one after the other, each as early as the device's constraints allow: a stream without a controller."""
+"""Commands played one after the other, each as early as the constraints allow: a stream without a controller."""
 
 from __future__ import annotations
 
