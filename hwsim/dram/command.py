@@ -43,7 +43,7 @@ def dram(
 
     device = load_device(standard)
     requests = _requests(device, pattern, count, mapping)
-    outcome = play(device, Policy(scheduler, row_policy, refresh), requests)
+    outcome = play(device, Policy(scheduler, row_policy, refresh), requests, on_compile=_announce)
     figures = _figures(device, requests, outcome)
     _print(figures)
     if json_file is not None:
@@ -52,6 +52,10 @@ def dram(
         json_file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     if dump is not None:
         dump.write_text(_readable(device, outcome), encoding="utf-8")
+
+
+def _announce() -> None:
+    click.echo("compiling the DRAM engine: some tens of seconds, once; it is kept on disk", err=True)
 
 
 def _requests(device: Device, pattern: str, count: int, mapping: str) -> Requests:

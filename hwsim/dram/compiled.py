@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from hwsim.dram._kernels import layout
@@ -152,6 +154,10 @@ def _tables(device: Device, policy: Policy, settings: dict[int, int], used: set[
     for place, name in enumerate(_NAMES, start=layout.RD):
         table[place] = device.command(name)
     table[layout.ACT] = max(device.command("ACT"), device.command("ACT1"))
+    for kind, names in enumerate((("RD", "WR"), ("ACT", "ACT"), ("PREpb", "PREpb"))):
+        for lane in range(layout.LANES):
+            command = table[layout.ACT] if kind == layout.ACTIVATES else device.command(names[lane % 2])
+            table[layout.READY_OF_KIND + kind * layout.LANES + lane] = layout.READY + command * layout.BANK_STRIDE
     targets = _targets(device, policy)
     _part(table, layout.TARGET, layout.MAX_BANKS, layout.MAX_BANKS)[: targets.shape[0], : targets.shape[1]] = targets
     for place, value in (settings | {layout.TURNS: targets.shape[0], layout.TARGETS: targets.shape[1]}).items():
@@ -204,15 +210,28 @@ def _check(device: Device, policy: Policy) -> None:
         raise UserError(f"refresh: {device.name} does not refresh pseudo channels in pairs")
 
 
-def play(device: Device, policy: Policy, requests: Requests, limit: int = _FOREVER, log: bool = True) -> Outcome:
+def _silently() -> None:
+    """Announce nothing."""
+
+
+def play(
+    device: Device,
+    policy: Policy,
+    requests: Requests,
+    limit: int = _FOREVER,
+    log: bool = True,
+    on_compile: Callable[[], None] = _silently,
+) -> Outcome:
     """Every command of the channel until all requests are complete; see ``reference.play``.
 
     Args:
         log: whether to keep the commands.
+        on_compile: called when the engine has to be compiled first, which is once in an installation.
 
     Raises:
         UserError: the device can not be refreshed in the way that the policy asks for.
     """
+    from hwsim.dram._kernels.jit import announcing
     from hwsim.dram._kernels.loop import run
 
     _check(device, policy)
@@ -225,7 +244,8 @@ def play(device: Device, policy: Policy, requests: Requests, limit: int = _FOREV
         work[:, index] = column
     parts: list[Integers] = []
     while True:
-        status = run(tables, state, work)
+        with announcing(on_compile):
+            status = run(tables, state, work)
         parts.append(_part(state, layout.LOG, int(state[layout.LOGGED]), layout.LOG_COLUMNS).copy())
         state[layout.LOGGED] = 0
         if status != layout.LOG_FULL:

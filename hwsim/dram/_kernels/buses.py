@@ -3,50 +3,41 @@
 # pyright: basic
 from __future__ import annotations
 
-from hwsim.dram._kernels.choose import best_of, is_column, priority_ready, wake_at
+from hwsim.dram._kernels.choose import best_of, is_column, next_command, priority_ready, wake_at
 from hwsim.dram._kernels.device import ready_at
-from hwsim.dram._kernels.issue import (
-    activate,
-    advance,
-    carry_out,
-    carry_out_maintenance,
-    count_row,
-    send,
-    send_entry,
-    upgrade,
-)  # fmt: skip
-from hwsim.dram._kernels.jit import inner
+from hwsim.dram._kernels.issue import carry_out
+from hwsim.dram._kernels.jit import apart, inner
+from hwsim.dram._kernels.keys import state_keys
 from hwsim.dram._kernels.layout import (
-    ACT,
     ACT2,
     ACTIVATED,
     BANK,
     CAS_RD,
     CAS_WR,
+    CHOSEN,
+    CHOSEN_QUEUE,
     CLOCK,
     CLOCK_OFF,
-    CMD,
     COLUMN_BUS,
     COLUMNS,
-    DEADLINE,
+    COMMAND,
+    COMMAND_BANK,
     DRAIN_START,
     DRAIN_STOP,
     DRAINING,
     DUE,
-    EDGE,
-    EDGE_ALL,
-    EDGE_BANK,
     EDGES,
-    EFFECT,
+    FAR,
     FCFS,
-    KINDS,
+    FINAL,
+    FOLLOW,
     LANES,
     LENGTH,
+    MAINTENANCE,
     NONE,
+    NOTHING,
     OPEN_BY,
     OPENING,
-    OPENS,
-    PER_COMMAND,
     PER_ENTRY,
     PER_QUEUE,
     PRIORITY,
@@ -54,22 +45,22 @@ from hwsim.dram._kernels.layout import (
     PRIORITY_TAIL,
     QUEUES,
     RD,
-    RDA,
     READS,
+    REQUEST,
     RING,
-    ROW,
     ROW_BUS,
     SCHEDULER,
+    SECOND_HALF,
     SHARED,
-    SPAN,
+    SPLIT,
+    SYNC,
     SYNC_READ,
-    SYNC_WRITE,
     SYNCED,
     SYNCED_QUEUE,
+    TWO_BUSES,
     WAKE,
     WRITES,
 )
-from hwsim.dram._kernels.queues import unlink
 
 
 @inner
@@ -83,155 +74,93 @@ def _queue_to_serve(t, s):
 
 
 @inner
-def _pick(t, s, bus):
-    """Entry, queue and maintenance command to issue next; NONE for what does not apply."""
-    if bus != ROW_BUS:
-        entry = best_of(t, s, ACTIVATED, bus)
+def _choose(t, s, bus):
+    """The request or maintenance command to issue next: the best activated one, else maintenance, else the best."""
+    for stage in range(1 if bus == ROW_BUS else 0, 2):
+        queue = ACTIVATED
+        if stage > 0:
+            if s[PRIORITY_HEAD] != s[PRIORITY_TAIL]:
+                s[COMMAND] = priority_ready(t, s, bus)
+                s[COMMAND_BANK] = s[PRIORITY + (s[PRIORITY_HEAD] % RING) * 2 + 1]
+                return MAINTENANCE if s[COMMAND] >= 0 else NOTHING
+            queue = _queue_to_serve(t, s)
+        entry = best_of(t, s, queue, bus)
         if entry >= 0:
-            return entry, ACTIVATED, NONE
-    if s[PRIORITY_HEAD] != s[PRIORITY_TAIL]:
-        return NONE, NONE, priority_ready(t, s, bus)
-    queue = _queue_to_serve(t, s)
-    return best_of(t, s, queue, bus), queue, NONE
+            s[CHOSEN], s[CHOSEN_QUEUE] = entry, queue
+            s[COMMAND], s[COMMAND_BANK] = next_command(t, s, entry), s[BANK + entry * PER_ENTRY]
+            return REQUEST
+    return NOTHING
 
 
-@inner
-def shared_tick(t, s, work):
-    """One command."""
-    entry, queue, maintenance = _pick(t, s, SHARED)
-    if entry >= 0:
-        carry_out(t, s, work, queue, entry)
-    elif maintenance >= 0:
-        carry_out_maintenance(t, s, maintenance)
+@apart
+def _second_half(t, s):
+    """Choose ACT2."""
+    s[CHOSEN], s[COMMAND], s[COMMAND_BANK] = s[OPENING], t[ACT2], s[BANK + s[OPENING] * PER_ENTRY]
+    return SECOND_HALF
 
 
-@inner
-def _row_bus(t, s, work):
-    """A row command; notes what the falling edge has to know of it."""
-    entry, queue, maintenance = _pick(t, s, ROW_BUS)
-    if entry < 0 and maintenance < 0:
-        return
-    if maintenance >= 0:
-        command, bank = maintenance, s[PRIORITY + (s[PRIORITY_HEAD] % RING) * 2 + 1]
-    else:
-        command, bank = s[CMD + entry * PER_ENTRY], s[BANK + entry * PER_ENTRY]
-    if t[EDGES] == 2 and s[CLOCK] % 2 == 1:
-        s[EDGE] = s[CLOCK] + (3 if t[EFFECT + command * PER_COMMAND] == OPENS else 1)
-        s[EDGE_BANK] = bank
-        s[EDGE_ALL] = 1 if t[SPAN + command * PER_COMMAND] > 1 else 0
-    if maintenance >= 0:
-        carry_out_maintenance(t, s, maintenance)
-    else:
-        carry_out(t, s, work, queue, entry)
-
-
-@inner
-def split_tick(t, s, work):
-    """A column command, then a row command; on a falling edge only the latter."""
-    if t[EDGES] == 1 or s[CLOCK] % 2 == 1:
-        entry, queue, _ = _pick(t, s, COLUMN_BUS)
-        if entry >= 0:
-            carry_out(t, s, work, queue, entry)
-    else:
-        _wake_for_columns(t, s)
-    _row_bus(t, s, work)
-
-
-@inner
-def _wake_for_columns(t, s):
-    """Note when the column bus may have something to serve; not before the next rising edge."""
-    if t[SCHEDULER] == FCFS:
-        wake_at(s, s[CLOCK] + 1)
-    for lane in range(LANES):
-        wake_at(s, max(s[WAKE + lane * KINDS + COLUMNS], s[CLOCK] + 1))
-    for queue in range(QUEUES):
-        wake_at(s, max(s[DUE + queue * PER_QUEUE], s[CLOCK] + 1))
-
-
-@inner
-def _finish_opening(t, s, work):
-    """ACT2."""
-    entry = s[OPENING]
-    s[CMD + entry * PER_ENTRY] = t[ACT2]
-    send(t, s, t[ACT2], s[BANK + entry * PER_ENTRY], s[ROW + entry * PER_ENTRY], NONE)
-    s[OPENING] = -1
-    activate(t, s, work, entry)
-
-
-@inner
-def _keep_clock(t, s, command):
-    """The data clock stays on for a while after a column command."""
-    read = command == t[RD] or command == t[RDA]
-    on = t[SYNC_READ] if read else t[SYNC_WRITE]
-    s[CLOCK_OFF] = max(s[CLOCK_OFF], s[CLOCK] + on)
-
-
-@inner
-def _follow_sync(t, s, work):
-    """The column command after CAS."""
+@apart
+def _follow_sync(t, s):
+    """Choose the column command after CAS."""
     entry = s[SYNCED]
-    at = ready_at(t, s, s[CMD + entry * PER_ENTRY], s[BANK + entry * PER_ENTRY])
+    s[CHOSEN], s[CHOSEN_QUEUE] = entry, s[SYNCED_QUEUE]
+    s[COMMAND], s[COMMAND_BANK] = s[FINAL + entry * PER_ENTRY], s[BANK + entry * PER_ENTRY]
+    at = ready_at(t, s, s[COMMAND], s[COMMAND_BANK])
     if at > s[CLOCK]:
         wake_at(s, at)
-        return
-    s[SYNCED] = -1
-    _keep_clock(t, s, s[CMD + entry * PER_ENTRY])
-    count_row(s, entry)
-    send_entry(t, s, work, entry)
-    advance(t, s, work, s[SYNCED_QUEUE], entry)
+        return NOTHING
+    return FOLLOW
 
 
-@inner
-def _switch_on(t, s, work, queue, entry):
-    """CAS, or ACT2 where CAS would make it late."""
+@apart
+def _switch_on(t, s):
+    """CAS before a column command, or ACT2 where CAS would make it late."""
     if s[OPENING] >= 0 and s[OPEN_BY] <= s[CLOCK] + 1:
-        _finish_opening(t, s, work)
-        return
-    command = s[CMD + entry * PER_ENTRY]
-    read = command == t[RD] or command == t[RDA]
-    sync = t[CAS_RD] if read else t[CAS_WR]
-    if ready_at(t, s, sync, s[BANK + entry * PER_ENTRY]) > s[CLOCK]:
+        return _second_half(t, s)
+    s[COMMAND] = t[CAS_RD] if s[COMMAND] == t[RD] else t[CAS_WR]
+    if ready_at(t, s, s[COMMAND], s[COMMAND_BANK]) > s[CLOCK]:
         wake_at(s, s[CLOCK] + 1)
-        return
-    send(t, s, sync, s[BANK + entry * PER_ENTRY], s[ROW + entry * PER_ENTRY], NONE)
-    s[SYNCED], s[SYNCED_QUEUE] = entry, queue
+        return NOTHING
+    return SYNC
 
 
 @inner
-def _carry_out_split(t, s, work, queue, entry):
-    """A chosen command of a device with split activates."""
-    command = s[CMD + entry * PER_ENTRY]
-    if is_column(t, command):
-        if t[SYNC_READ] and s[CLOCK] >= s[CLOCK_OFF]:
-            _switch_on(t, s, work, queue, entry)
-            return
-        upgrade(t, s, entry)
-        _keep_clock(t, s, s[CMD + entry * PER_ENTRY])
-        count_row(s, entry)
-        send_entry(t, s, work, entry)
-        advance(t, s, work, queue, entry)
-    elif command == t[ACT]:
-        count_row(s, entry)
-        send_entry(t, s, work, entry)
-        unlink(t, s, work, queue, entry)
-        s[OPENING], s[OPEN_BY] = entry, s[CLOCK] + t[DEADLINE]
-    else:
-        carry_out(t, s, work, queue, entry)
-
-
-@inner
-def split_activate_tick(t, s, work):
-    """One command; ACT2 goes when nothing else can, or at its deadline."""
+def _decide(t, s, bus):
+    """What to do on a command bus now. With split activates, ACT2 goes when nothing else can, or at its deadline."""
     if s[SYNCED] >= 0:
-        _follow_sync(t, s, work)
-        return
+        return _follow_sync(t, s)
     if s[OPENING] >= 0 and s[OPEN_BY] <= s[CLOCK]:
-        _finish_opening(t, s, work)
-        return
-    entry, queue, maintenance = _pick(t, s, SHARED)
-    if entry >= 0:
-        _carry_out_split(t, s, work, queue, entry)
-    elif maintenance >= 0:
-        carry_out_maintenance(t, s, maintenance)
-    elif s[OPENING] >= 0:
-        _finish_opening(t, s, work)
+        return _second_half(t, s)
+    action = _choose(t, s, bus)
+    if t[SPLIT] != 0:
+        if action == NOTHING and s[OPENING] >= 0:
+            return _second_half(t, s)
+        if action == REQUEST and is_column(t, s[COMMAND]) and t[SYNC_READ] != 0 and s[CLOCK] >= s[CLOCK_OFF]:
+            return _switch_on(t, s)
+    return action
+
+
+@apart
+def _wake_for_columns(t, s):
+    """Note when the column bus may have something to serve; not before the next rising edge."""
+    soonest = s[CLOCK] + 1 if t[SCHEDULER] == FCFS else FAR
+    for lane in range(LANES):
+        soonest = min(soonest, s[WAKE + COLUMNS * LANES + lane])
+    for queue in range(QUEUES):
+        soonest = min(soonest, s[DUE + queue * PER_QUEUE])
+    wake_at(s, max(soonest, s[CLOCK] + 1))
+
+
+@inner
+def use_buses(t, s, work):
+    """One command on every command bus: columns before rows, and on a falling edge only rows."""
+    falling = t[EDGES] == 2 and s[CLOCK] % 2 == 0
+    bus = SHARED if t[TWO_BUSES] == 0 else ROW_BUS if falling else COLUMN_BUS
+    while bus >= 0:
+        state_keys(t, s)
+        action = _decide(t, s, bus)
+        if action != NOTHING:
+            carry_out(t, s, work, action, bus)
+        bus = ROW_BUS if bus == COLUMN_BUS else NONE
+    if falling:
+        _wake_for_columns(t, s)

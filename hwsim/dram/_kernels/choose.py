@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from hwsim.dram._kernels.device import ready_at
-from hwsim.dram._kernels.jit import inner
+from hwsim.dram._kernels.jit import apart, inner
 from hwsim.dram._kernels.layout import (
     ACT,
     ACT2,
@@ -17,10 +17,8 @@ from hwsim.dram._kernels.layout import (
     BUS,
     CLOCK,
     CLOSES,
-    CMD,
     COLUMN,
     COLUMN_BUS,
-    COLUMNS,
     DUE,
     EARLIEST,
     EDGE,
@@ -36,6 +34,7 @@ from hwsim.dram._kernels.layout import (
     HIT_FIRST,
     KEY,
     KINDS,
+    LANES,
     LENGTH,
     MAX_ENTRIES,
     MAX_LEVELS,
@@ -48,13 +47,11 @@ from hwsim.dram._kernels.layout import (
     PER_ENTRY,
     PER_QUEUE,
     PREAB,
-    PRECHARGES,
     PREPB,
     PRIORITY,
     PRIORITY_HEAD,
-    PRIORITY_TAIL,
-    RD,
-    READY_OF,
+    READS,
+    READY_OF_KIND,
     REFPB,
     REFRESHES,
     RING,
@@ -65,11 +62,8 @@ from hwsim.dram._kernels.layout import (
     SHARED,
     SPAN,
     SPLIT,
-    STARVED,
     WAKE,
-    WR,
 )
-from hwsim.dram._kernels.queues import lane_of, refresh_keys
 
 
 @inner
@@ -90,7 +84,7 @@ def low_bank(t, command, bank):
     return t[FIRST + bank * MAX_LEVELS + t[SCOPE + command * PER_COMMAND]]
 
 
-@inner
+@apart
 def _edge_allows(t, s, command, bank):
     """Double edge: what may go at this edge; see DoubleEdge in hwsim/dram/buses.py."""
     clock = s[CLOCK]
@@ -104,7 +98,7 @@ def _edge_allows(t, s, command, bank):
     return s[EDGE_ALL] == 0 and t[SPAN + command * PER_COMMAND] == 1 and bank != s[EDGE_BANK]
 
 
-@inner
+@apart
 def _opening_allows(t, s, command, bank):
     """Split activate: what may go while a bank is half open."""
     if command == t[ACT2]:
@@ -116,19 +110,8 @@ def _opening_allows(t, s, command, bank):
     return low_bank(t, command, s[BANK + s[OPENING] * PER_ENTRY]) != low_bank(t, command, bank)
 
 
-@inner
-def allowed(t, s, command, bank, bus):
-    """Whether the command bus takes a command now, apart from timing."""
-    if bus != SHARED and t[BUS + command * PER_COMMAND] != bus:
-        return False
-    if t[EDGES] == 2 and not _edge_allows(t, s, command, bank):
-        wake_at(s, s[CLOCK] + 1)
-        return False
-    return t[SPLIT] == 0 or _opening_allows(t, s, command, bank)
-
-
-@inner
-def closes_active(t, s, command, bank):
+@apart
+def _closes_active(t, s, command, bank):
     """Whether a command closes a bank that was activated for somebody."""
     if t[CLOSES + command * PER_COMMAND] == 0 or s[LENGTH + ACTIVATED * PER_QUEUE] == 0:
         return False
@@ -140,7 +123,7 @@ def closes_active(t, s, command, bank):
 
 
 @inner
-def _next_command(t, s, entry):
+def next_command(t, s, entry):
     """What an entry needs next, from the row of its bank."""
     row = s[OPEN + s[BANK + entry * PER_ENTRY] * PER_BANK]
     if row == s[ROW + entry * PER_ENTRY]:
@@ -150,139 +133,104 @@ def _next_command(t, s, entry):
     return t[ACT2] if row == -2 else t[PREPB]
 
 
-@inner
-def _may_go(t, s, queue, entry, bus):
-    """Whether the next command of one entry may go now; notes when timing will allow it."""
-    command, bank = _next_command(t, s, entry), s[BANK + entry * PER_ENTRY]
+@apart
+def _may_go(t, s, queue, command, bank, bus):
+    """Whether a command may go now; notes when timing will allow it."""
     if bus != SHARED and t[BUS + command * PER_COMMAND] != bus:
         return False
     at = ready_at(t, s, command, bank)
     if at > s[CLOCK]:
         wake_at(s, at)
         return False
-    if not allowed(t, s, command, bank, bus):
+    if t[EDGES] == 2 and not _edge_allows(t, s, command, bank):
+        wake_at(s, s[CLOCK] + 1)
         return False
-    return queue == ACTIVATED or not closes_active(t, s, command, bank)
+    if t[SPLIT] != 0 and not _opening_allows(t, s, command, bank):
+        return False
+    return queue == ACTIVATED or not _closes_active(t, s, command, bank)
 
 
 @inner
-def _oldest(t, s, lane, kind, command):
-    """Smallest key of a lane and kind whose command may go now, FAR if none; notes when the first may."""
-    wake, keys = WAKE + lane * KINDS + kind, KEY + (lane * KINDS + kind) * BANK_STRIDE
-    clock, ready = s[CLOCK], t[READY_OF + command * PER_COMMAND]
-    if s[wake] > clock:
-        wake_at(s, s[wake])
-        return FAR
+def _oldest(t, s, index):
+    """Smallest key of a kind and lane whose command may go now, FAR if none; notes when the first may."""
+    keys, ready, clock = KEY + index * BANK_STRIDE, t[READY_OF_KIND + index], s[CLOCK]
     best = soonest = FAR
     for bank in range(t[BANKS]):
         key, at = s[keys + bank], s[ready + bank]
         best = min(best, key if at <= clock else FAR)
         soonest = min(soonest, FAR if (at <= clock) | (key == FAR) else at)
-    s[wake] = soonest if best == FAR else clock
-    wake_at(s, s[wake])
+    s[WAKE + index] = soonest if best == FAR else clock
     return best
 
 
-@inner
-def _beside_edge(t, s, lane):
+@apart
+def _beside_edge(t, s, index):
     """``_oldest`` of the precharges that may go at the falling edge that ends a row command."""
-    keys, clock, ready = KEY + (lane * KINDS + PRECHARGES) * BANK_STRIDE, s[CLOCK], t[READY_OF + t[PREPB] * PER_COMMAND]
-    best = FAR
+    keys, ready, best = KEY + index * BANK_STRIDE, t[READY_OF_KIND + index], FAR
     for bank in range(t[BANKS]):
         key = s[keys + bank]
-        if key < best and s[ready + bank] <= clock and _edge_allows(t, s, t[PREPB], bank):
+        if key < best and s[ready + bank] <= s[CLOCK] and _edge_allows(t, s, t[PREPB], bank):
             best = key
-    wake_at(s, clock + 1)
     return best
 
 
 @inner
-def _oldest_for_rows(t, s, lane):
-    """Smallest key of a lane that needs an activate or a precharge."""
-    clock = s[CLOCK]
-    if t[EDGES] == 2 and clock % 2 == 0:
-        wake_at(s, max(s[WAKE + lane * KINDS + ACTIVATES], clock + 1))
-        if clock == s[EDGE]:
-            return _beside_edge(t, s, lane)
-        return _oldest(t, s, lane, PRECHARGES, t[PREPB])
-    best = FAR
-    if s[OPENING] < 0:
-        best = _oldest(t, s, lane, ACTIVATES, t[ACT])
-    return min(best, _oldest(t, s, lane, PRECHARGES, t[PREPB]))
-
-
-@inner
-def _starved(t, s, queue, bus):
-    """The first of a queue if it has waited too long and may go; its bank serves nobody else meanwhile."""
-    due = s[DUE + queue * PER_QUEUE]
-    if s[CLOCK] < due:
-        wake_at(s, due)
-        return NONE
-    head = s[HEAD + queue * PER_QUEUE]
-    if s[STARVED + queue * PER_QUEUE] < 0:
-        bank = s[BANK + head * PER_ENTRY]
-        s[STARVED + queue * PER_QUEUE] = bank
-        refresh_keys(t, s, lane_of(s, queue, head), bank)
-    return head if _may_go(t, s, queue, head, bus) else NONE
+def _oldest_here(t, s, kind, index):
+    """``_oldest`` unless none can be ready, or what the command bus takes now excludes it."""
+    clock, falling = s[CLOCK], t[EDGES] == 2 and s[CLOCK] % 2 == 0
+    if s[WAKE + index] > clock:
+        wake_at(s, s[WAKE + index])
+        return FAR
+    if (falling or s[OPENING] >= 0) and kind == ACTIVATES:
+        wake_at(s, clock + 1)
+        return FAR
+    if falling and clock == s[EDGE]:
+        wake_at(s, clock + 1)
+        return _beside_edge(t, s, index)
+    best = _oldest(t, s, index)
+    wake_at(s, s[WAKE + index])
+    return best
 
 
 @inner
 def _by_age(t, s, queue, bus):
     """Oldest entry of a queue whose command may go now; row hits first where the scheduler says so."""
-    lanes = 2 if queue == ACTIVATED else 1
     best = FAR
-    if bus != ROW_BUS:
-        for lane in range(queue, queue + lanes):
-            best = min(best, _oldest(t, s, lane, COLUMNS, t[WR] if lane % 2 == 1 else t[RD]))
-    if bus != COLUMN_BUS and (best == FAR or t[SCHEDULER] != HIT_FIRST):
-        for lane in range(queue, queue + lanes):
-            best = min(best, _oldest_for_rows(t, s, lane))
-    return NONE if best == FAR else best % MAX_ENTRIES
+    for kind in range(1 if bus == ROW_BUS else 0, 1 if bus == COLUMN_BUS else KINDS):
+        if kind == 1 and best != FAR and t[SCHEDULER] == HIT_FIRST:
+            break
+        for lane in range(queue, LANES if queue == ACTIVATED else queue + 1):
+            best = min(best, _oldest_here(t, s, kind, kind * LANES + lane))
+    return NONE if best == FAR else best & (MAX_ENTRIES - 1)
 
 
 @inner
 def best_of(t, s, queue, bus):
-    """Best entry of a queue whose command may go now; NONE if none."""
+    """Best entry of a queue whose command may go now; NONE if none. Who has waited too long goes first."""
     head = s[HEAD + queue * PER_QUEUE]
     if head < 0:
         return NONE
-    if t[SCHEDULER] == FCFS:
-        entry = head if _may_go(t, s, queue, head, bus) else NONE
+    due = s[DUE + queue * PER_QUEUE]
+    entry = NONE
+    if s[CLOCK] >= due or t[SCHEDULER] == FCFS:
+        if _may_go(t, s, queue, next_command(t, s, head), s[BANK + head * PER_ENTRY], bus):
+            entry = head
     else:
-        entry = _starved(t, s, queue, bus)
-        if entry < 0:
-            entry = _by_age(t, s, queue, bus)
-    if entry >= 0:
-        s[CMD + entry * PER_ENTRY] = _next_command(t, s, entry)
+        wake_at(s, due)
+    if entry < 0 and t[SCHEDULER] != FCFS:
+        entry = _by_age(t, s, queue, bus)
     return entry
 
 
-@inner
-def _maintenance_command(t, s, command, bank):
-    """What has to come next for a refresh or a precharge."""
-    if t[CLOSES + command * PER_COMMAND] != 0:
-        return command
-    low = low_bank(t, command, bank)
-    for other in range(low, low + t[SPAN + command * PER_COMMAND]):
-        if s[OPEN + other * PER_BANK] != -1:
-            return t[PREPB] if command == t[REFPB] else t[PREAB]
-    return command
-
-
-@inner
+@apart
 def priority_ready(t, s, bus):
     """Next command of the oldest maintenance request, or NONE if it may not go now."""
-    head = s[PRIORITY_HEAD]
-    if head == s[PRIORITY_TAIL]:
-        return NONE
-    final, bank = s[PRIORITY + (head % RING) * 2], s[PRIORITY + (head % RING) * 2 + 1]
-    command = _maintenance_command(t, s, final, bank)
-    if bus != SHARED and t[BUS + command * PER_COMMAND] != bus:
-        return NONE
-    at = ready_at(t, s, command, bank)
-    if at > s[CLOCK]:
-        wake_at(s, at)
-        return NONE
-    if closes_active(t, s, command, bank) or not allowed(t, s, command, bank, bus):
-        return NONE
-    return command
+    head = s[PRIORITY_HEAD] % RING
+    command, bank = s[PRIORITY + head * 2], s[PRIORITY + head * 2 + 1]
+    if t[CLOSES + command * PER_COMMAND] == 0:
+        low = low_bank(t, command, bank)
+        for other in range(low, low + t[SPAN + command * PER_COMMAND]):
+            if s[OPEN + other * PER_BANK] != -1:
+                command = t[PREPB] if command == t[REFPB] else t[PREAB]
+                break
+    return command if _may_go(t, s, READS, command, bank, bus) else NONE

@@ -4,17 +4,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from numba import njit, types
-from numba.core import cgutils
+from numba.core import cgutils, event
 from numba.extending import intrinsic
 
 _jit: Any = njit
 
-inner: Any = _jit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-"""A function that only other kernels call."""
+inner: Any = _jit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
+"""A function that only other kernels call, made part of them: best called from one place, or short."""
+
+apart: Any = _jit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""A function that only other kernels call, and seldom."""
 
 entry_point: Any = _jit(cache=True, error_model="numpy")
 """A function called from Python; what it was compiled to is kept on disk."""
@@ -37,3 +41,23 @@ def fingerprint() -> int:
     """A positive number that changes with every change of a file of this folder."""
     files = sorted(Path(__file__).parent.glob("*.py"))
     return int.from_bytes(hashlib.sha256(b"".join(file.read_bytes() for file in files)).digest()[:7], "big") + 1
+
+
+class _Announcer(event.Listener):
+    """Calls back once, when something begins to be compiled (what is loaded from disk is not)."""
+
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self._callback, self._told = callback, False
+
+    def on_start(self, event: Any) -> None:
+        if not self._told:
+            self._told = True
+            self._callback()
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+def announcing(callback: Callable[[], None]) -> Any:
+    """A context in which the first compilation that begins is announced by a call."""
+    return event.install_listener("numba:compile", _Announcer(callback))

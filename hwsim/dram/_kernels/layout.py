@@ -44,8 +44,10 @@ _RULES = RULES_OF + MAX_COMMANDS * PER_RULES
 (
     START, PLACE, LATENCY, COUNT_OF, STRIDE, AREA, AREA_BANKS, STEP, WITHOUT, WINDOW, SLOT,
 ) = range(_RULES, _RULES + PER_RULE)  # fmt: skip
+# t: per kind and lane: place in s of the ticks from which its command may go.
+READY_OF_KIND = _RULES + MAX_RULES * PER_RULE
 # t: banks of each refresh turn.
-TARGET = _RULES + MAX_RULES * PER_RULE
+TARGET = READY_OF_KIND + 12
 TABLE_SIZE = TARGET + MAX_BANKS * MAX_BANKS
 
 # s: registers.
@@ -53,13 +55,13 @@ TABLE_SIZE = TARGET + MAX_BANKS * MAX_BANKS
     CLOCK, OFFERED, DONE, DRAINING, FREE, LAST_ISSUE, HITS, MISSES, CONFLICTS, FORWARDED, MERGED, STALLED,
     PRIORITY_HEAD, PRIORITY_TAIL, PENDING_HEAD, PENDING_TAIL, NEXT_REFRESH, TURN, OWED, PAIR_NEXT,
     OPENING, OPEN_BY, SYNCED, SYNCED_QUEUE, CLOCK_OFF, EDGE, EDGE_BANK, EDGE_ALL, LOGGED, ISSUED, EARLIEST,
-    AT_CAP, _QUEUES,
-) = range(33)  # fmt: skip
+    AT_CAP, DIRTY_COUNT, CHOSEN, CHOSEN_QUEUE, COMMAND, COMMAND_BANK, _QUEUES,
+) = range(38)  # fmt: skip
 # s: per queue: first and last entry, length, tick from which the first has waited too long, bank that then serves
 # nobody else (-1: none).
 QUEUES = 3
 READS, WRITES, ACTIVATED = np.arange(QUEUES)
-PER_QUEUE, PER_ENTRY, PER_BANK = 5, 11, 4
+PER_QUEUE, PER_ENTRY, PER_BANK = 5, 11, 5
 HEAD, TAIL, LENGTH, DUE, STARVED = range(_QUEUES, _QUEUES + PER_QUEUE)
 # s: per entry of a queue: a request, its place, what it needs next and last, whether it writes, whether its row was
 # counted, its neighbours in the queue and in its bank's part of the lane.
@@ -67,15 +69,17 @@ _ENTRIES = _QUEUES + QUEUES * PER_QUEUE
 (
     ID, BANK, ROW, CMD, FINAL, WRITING, COUNTED, NEXT, BEFORE, BELOW, ABOVE,
 ) = range(_ENTRIES, _ENTRIES + PER_ENTRY)  # fmt: skip
-# s: per bank: open row (-1 closed, -2 opening), activated requests, accesses since opened, precharge asked for.
+# s: per bank: open row (-1 closed, -2 opening), activated requests, accesses since opened, precharge asked for, lanes
+# whose keys are to be stated anew (a bit each, and one for a changed row); the banks of which some are.
 _BANKS = _ENTRIES + MAX_ENTRIES * PER_ENTRY
-OPEN, ACTIVE, ACCESSES, ASKED = range(_BANKS, _BANKS + PER_BANK)
+OPEN, ACTIVE, ACCESSES, ASKED, DIRTY = range(_BANKS, _BANKS + PER_BANK)
 # s: per lane and bank: first and last entry, oldest hit, oldest other.
 LANES = 4
 LANE_ARRAYS = 4
-OLDEST = _BANKS + MAX_BANKS * PER_BANK
+DIRTY_BANKS = _BANKS + MAX_BANKS * PER_BANK
+OLDEST = DIRTY_BANKS + MAX_BANKS
 NEWEST, HIT_OF, OTHER_OF = (OLDEST + LANES * BANK_STRIDE * place for place in (1, 2, 3))
-# s: per lane and kind: the keys of all banks, and a tick before which none of them may go.
+# s: per kind and lane: the keys of all banks, and a tick before which none of them may go.
 KINDS = 3
 COLUMNS, ACTIVATES, PRECHARGES = np.arange(KINDS)
 KEY = OLDEST + LANES * LANE_ARRAYS * BANK_STRIDE
@@ -99,6 +103,8 @@ TIME, WRITE, LINE, WORK_BANK, WORK_ROW, WORK_COLUMN, ARRIVE, DEPART, WORK_COLUMN
 OPENS, BEGINS, CLOSING, COLUMN, REFRESHES, OTHER = range(6)
 SHARED, ROW_BUS, COLUMN_BUS = np.arange(3)
 NONE = np.int64(-1)
+ALL_LANES, ROW_CHANGED = 15, 16
+NOTHING, REQUEST, FOLLOW, MAINTENANCE, SECOND_HALF, SYNC = np.arange(6)
 """These, queues and kinds are typed: a Python number as argument would compile a function once per value."""
 HIT_FIRST, FIRST_READY, FIRST_READY_ROW_HIT, FCFS = range(4)
 OPEN_ROWS, CLOSED_ROWS, CAPPED_ROWS = range(3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hwsim.dram._kernels.buses import shared_tick, split_activate_tick, split_tick
+from hwsim.dram._kernels.buses import use_buses
 from hwsim.dram._kernels.choose import wake_at
 from hwsim.dram._kernels.jit import entry_point, fingerprint, inner, pointer
 from hwsim.dram._kernels.layout import (
@@ -47,9 +47,7 @@ from hwsim.dram._kernels.layout import (
     REQUESTS,
     RING,
     ROW,
-    SPLIT,
     TIME,
-    TWO_BUSES,
     WATCHDOG,
     WORK_BANK,
     WORK_COLUMNS,
@@ -90,7 +88,7 @@ def _offer(t, s, work, request):
             s[MERGED] += 1
             s[DONE] += 1
         else:
-            tail = s[PENDING_TAIL] % RING
+            tail = s[PENDING_TAIL] & (RING - 1)
             s[PENDING + tail * 2], s[PENDING + tail * 2 + 1] = request, clock + 1
             s[PENDING_TAIL] += 1
             s[FORWARDED] += 1
@@ -128,7 +126,7 @@ def _offer_next(t, s, work):
 def _complete(t, s, work):
     """Reads whose data have arrived."""
     while s[PENDING_HEAD] != s[PENDING_TAIL]:
-        head = s[PENDING_HEAD] % RING
+        head = s[PENDING_HEAD] & (RING - 1)
         if s[PENDING + head * 2 + 1] > s[CLOCK]:
             return
         work[DEPART + s[PENDING + head * 2] * WORK_COLUMNS] = s[PENDING + head * 2 + 1]
@@ -143,12 +141,7 @@ def _tick(t, s, work):
     refresh_tick(t, s)
     if s[AT_CAP] > 0:
         ask_for_precharges(t, s)
-    if t[SPLIT] != 0:
-        split_activate_tick(t, s, work)
-    elif t[TWO_BUSES] != 0:
-        split_tick(t, s, work)
-    else:
-        shared_tick(t, s, work)
+    use_buses(t, s, work)
 
 
 @inner
@@ -160,7 +153,7 @@ def _next_clock(t, s, work, issued):
     if s[PENDING_HEAD] != s[PENDING_TAIL]:
         waits = s[OFFERED] == t[REQUESTS] or work[TIME + s[OFFERED] * WORK_COLUMNS] < 0
         if waits:
-            wake_at(s, s[PENDING + (s[PENDING_HEAD] % RING) * 2 + 1])
+            wake_at(s, s[PENDING + (s[PENDING_HEAD] & (RING - 1)) * 2 + 1])
     elif s[OFFERED] < t[REQUESTS] and s[DONE] == s[OFFERED] and work[TIME + s[OFFERED] * WORK_COLUMNS] < 0:
         return clock
     return max(s[EARLIEST], clock + 1) - 1

@@ -1,38 +1,32 @@
-"""Queues as linked lists of entries, their parts per bank, and the keys by which requests are chosen."""
+"""Queues as linked lists of entries, and their parts per lane and bank."""
 
 # pyright: basic
 from __future__ import annotations
 
-from hwsim.dram._kernels.jit import inner
+from hwsim.dram._kernels.jit import apart, inner
 from hwsim.dram._kernels.layout import (
     ABOVE,
-    ACT,
     ACTIVATED,
-    ACTIVATES,
-    ACTIVE,
+    ALL_LANES,
     ARRIVE,
     BANK,
     BANK_STRIDE,
     BEFORE,
     BELOW,
-    COLUMNS,
+    DIRTY,
+    DIRTY_BANKS,
+    DIRTY_COUNT,
     DUE,
     FAR,
-    FCFS,
-    FIRST_READY_ROW_HIT,
     FREE,
     HEAD,
     HIT_FIRST,
     HIT_OF,
     ID,
-    KEY,
-    KINDS,
-    LANES,
     LENGTH,
     LINE,
     LINE_COUNTERS,
     LINES,
-    MAX_ENTRIES,
     NEWEST,
     NEXT,
     NONE,
@@ -41,20 +35,13 @@ from hwsim.dram._kernels.layout import (
     OTHER_OF,
     PATIENCE,
     PER_BANK,
-    PER_COMMAND,
     PER_ENTRY,
     PER_QUEUE,
-    PRECHARGES,
-    PREPB,
-    RD,
-    READY_OF,
     ROW,
     SCHEDULER,
     STARVED,
     TAIL,
-    WAKE,
     WORK_COLUMNS,
-    WR,
     WRITES,
     WRITING,
 )
@@ -67,63 +54,22 @@ def lane_of(s, queue, entry):
 
 
 @inner
-def _key(s, entry):
-    """Order of an entry: by age."""
-    return FAR if entry < 0 else s[ID + entry * PER_ENTRY] * MAX_ENTRIES + entry
+def mark(s, bank, lanes):
+    """Note that the keys of some lanes of a bank are to be stated anew."""
+    if s[DIRTY + bank * PER_BANK] == 0:
+        s[DIRTY_BANKS + s[DIRTY_COUNT]] = bank
+        s[DIRTY_COUNT] += 1
+    s[DIRTY + bank * PER_BANK] |= lanes
 
 
 @inner
-def _set_key(t, s, lane, kind, bank, key, command):
-    """State the oldest request of a lane that needs a kind of command in a bank."""
-    place = lane * KINDS + kind
-    s[KEY + place * BANK_STRIDE + bank] = key
-    if key != FAR:
-        s[WAKE + place] = min(s[WAKE + place], s[t[READY_OF + command * PER_COMMAND] + bank])
+def _mark_lane(s, bank, lane):
+    """``mark`` the lanes that a change of one concerns: the number of activated requests concerns all."""
+    mark(s, bank, ALL_LANES if lane >= ACTIVATED else 1 << lane)
 
 
 @inner
-def _keeps_row(t, s, lane, bank, hit, other):
-    """Whether hits keep a row open that another request of the same queue would close."""
-    if lane >= ACTIVATED:
-        pair = 2 * ACTIVATED + 1 - lane
-        hit = min(hit, _key(s, s[HIT_OF + pair * BANK_STRIDE + bank]))
-    if t[SCHEDULER] == HIT_FIRST:
-        return hit != FAR
-    return t[SCHEDULER] == FIRST_READY_ROW_HIT and hit < other
-
-
-@inner
-def set_keys(t, s, lane, bank):
-    """State the keys of a lane and bank anew."""
-    place = lane * BANK_STRIDE + bank
-    hit, other, row = _key(s, s[HIT_OF + place]), _key(s, s[OTHER_OF + place]), s[OPEN + bank * PER_BANK]
-    queue = min(lane, ACTIVATED)
-    if s[STARVED + queue * PER_QUEUE] == bank:
-        head = s[HEAD + queue * PER_QUEUE]
-        own = _key(s, head) if lane_of(s, queue, head) == lane else FAR
-        found = s[ROW + head * PER_ENTRY] == row
-        hit, other = own if found else FAR, FAR if found else own
-    elif row >= 0 and _keeps_row(t, s, lane, bank, hit, other):
-        other = FAR
-    opens = other if row == -1 else FAR
-    closes = other if row >= 0 and (lane >= ACTIVATED or s[ACTIVE + bank * PER_BANK] == 0) else FAR
-    _set_key(t, s, lane, COLUMNS, bank, hit, t[WR] if lane % 2 == 1 else t[RD])
-    _set_key(t, s, lane, ACTIVATES, bank, opens, t[ACT])
-    _set_key(t, s, lane, PRECHARGES, bank, closes, t[PREPB])
-
-
-@inner
-def refresh_keys(t, s, lane, bank):
-    """State the keys of the lanes that a change of one concerns."""
-    if t[SCHEDULER] == FCFS:
-        return
-    first = min(lane, ACTIVATED)
-    for other in range(first, first + (2 if lane >= ACTIVATED else 1)):
-        set_keys(t, s, other, bank)
-
-
-@inner
-def _next_hit(s, entry, row):
+def next_hit(s, entry, row):
     """First entry from this one on in its bank's part of the lane that hits a row; NONE if none."""
     while entry >= 0 and s[ROW + entry * PER_ENTRY] != row:
         entry = s[BELOW + entry * PER_ENTRY]
@@ -131,7 +77,7 @@ def _next_hit(s, entry, row):
 
 
 @inner
-def _next_other(s, entry, row):
+def next_other(s, entry, row):
     """First entry from this one on in its bank's part of the lane that does not hit a row; NONE if none."""
     while entry >= 0 and s[ROW + entry * PER_ENTRY] == row:
         entry = s[BELOW + entry * PER_ENTRY]
@@ -139,30 +85,7 @@ def _next_other(s, entry, row):
 
 
 @inner
-def row_changed(t, s, bank):
-    """Sort the requests of a bank into hits and others after its row changed."""
-    row = s[OPEN + bank * PER_BANK]
-    for lane in range(LANES):
-        place = lane * BANK_STRIDE + bank
-        first = s[OLDEST + place]
-        if first >= 0:
-            s[HIT_OF + place] = _next_hit(s, first, row)
-            s[OTHER_OF + place] = _next_other(s, first, row)
-    for lane in range(LANES):
-        if s[OLDEST + lane * BANK_STRIDE + bank] >= 0 and t[SCHEDULER] != FCFS:
-            set_keys(t, s, lane, bank)
-
-
-@inner
-def bank_freed(t, s, bank):
-    """State the keys of waiting requests anew after the number of activated ones of their bank changed."""
-    for lane in range(ACTIVATED):
-        if s[OLDEST + lane * BANK_STRIDE + bank] >= 0:
-            refresh_keys(t, s, lane, bank)
-
-
-@inner
-def _join_bank(t, s, lane, entry):
+def _join_bank(s, lane, entry):
     """Put an entry into its bank's part of a lane, by age; the keys are stated when it is the oldest of its kind."""
     bank = s[BANK + entry * PER_ENTRY]
     place = lane * BANK_STRIDE + bank
@@ -180,13 +103,13 @@ def _join_bank(t, s, lane, entry):
         s[ABOVE + below * PER_ENTRY] = entry
     hit = s[OPEN + bank * PER_BANK] == s[ROW + entry * PER_ENTRY]
     best = (HIT_OF if hit else OTHER_OF) + place
-    if _key(s, entry) < _key(s, s[best]):
+    if s[best] < 0 or s[ID + entry * PER_ENTRY] < s[ID + s[best] * PER_ENTRY]:
         s[best] = entry
-        refresh_keys(t, s, lane, bank)
+        _mark_lane(s, bank, lane)
 
 
 @inner
-def _leave_bank(t, s, lane, entry):
+def _leave_bank(s, lane, entry):
     """Take an entry out of its bank's part of a lane."""
     bank = s[BANK + entry * PER_ENTRY]
     place = lane * BANK_STRIDE + bank
@@ -201,12 +124,12 @@ def _leave_bank(t, s, lane, entry):
         s[ABOVE + below * PER_ENTRY] = above
     row = s[OPEN + bank * PER_BANK]
     if s[HIT_OF + place] == entry:
-        s[HIT_OF + place] = _next_hit(s, below, row)
+        s[HIT_OF + place] = next_hit(s, below, row)
     elif s[OTHER_OF + place] == entry:
-        s[OTHER_OF + place] = _next_other(s, below, row)
+        s[OTHER_OF + place] = next_other(s, below, row)
     else:
         return
-    refresh_keys(t, s, lane, bank)
+    _mark_lane(s, bank, lane)
 
 
 @inner
@@ -220,7 +143,7 @@ def _new_head(t, s, work, queue, head):
 @inner
 def _line_counter(s, work, entry):
     """Where waiting writes of an access number are counted, with others of the same remainder."""
-    return LINES + work[LINE + s[ID + entry * PER_ENTRY] * WORK_COLUMNS] % LINE_COUNTERS
+    return LINES + (work[LINE + s[ID + entry * PER_ENTRY] * WORK_COLUMNS] & (LINE_COUNTERS - 1))
 
 
 @inner
@@ -237,7 +160,7 @@ def append(t, s, work, queue, entry):
     s[LENGTH + queue * PER_QUEUE] += 1
     if queue == WRITES:
         s[_line_counter(s, work, entry)] += 1
-    _join_bank(t, s, lane_of(s, queue, entry), entry)
+    _join_bank(s, lane_of(s, queue, entry), entry)
 
 
 @inner
@@ -260,9 +183,9 @@ def unlink(t, s, work, queue, entry):
         s[STARVED + queue * PER_QUEUE] = NONE
         _new_head(t, s, work, queue, after)
     lane = lane_of(s, queue, entry)
-    _leave_bank(t, s, lane, entry)
+    _leave_bank(s, lane, entry)
     if starved:
-        refresh_keys(t, s, lane, s[BANK + entry * PER_ENTRY])
+        _mark_lane(s, s[BANK + entry * PER_ENTRY], lane)
 
 
 @inner
@@ -272,14 +195,18 @@ def release(s, entry):
     s[FREE] = entry
 
 
-@inner
-def holds_line(s, work, wanted, bank):
+@apart
+def _finds_line(s, work, wanted, bank):
     """Whether a write to an access number waits."""
-    if s[LINES + wanted % LINE_COUNTERS] == 0:
-        return False
     entry = s[OLDEST + WRITES * BANK_STRIDE + bank]
     while entry >= 0:
         if work[LINE + s[ID + entry * PER_ENTRY] * WORK_COLUMNS] == wanted:
             return True
         entry = s[BELOW + entry * PER_ENTRY]
     return False
+
+
+@inner
+def holds_line(s, work, wanted, bank):
+    """Whether a write to an access number waits; told apart from most others by a count."""
+    return s[LINES + (wanted & (LINE_COUNTERS - 1))] > 0 and _finds_line(s, work, wanted, bank)

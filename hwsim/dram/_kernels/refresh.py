@@ -6,7 +6,7 @@ from __future__ import annotations
 from hwsim.dram._kernels.choose import wake_at
 from hwsim.dram._kernels.device import ready_at
 from hwsim.dram._kernels.issue import maintain
-from hwsim.dram._kernels.jit import inner
+from hwsim.dram._kernels.jit import apart, inner
 from hwsim.dram._kernels.layout import (
     ACCESSES,
     ACTIVATED,
@@ -51,7 +51,8 @@ def refresh_tick(t, s):
     if kind == NO_REFRESH:
         return
     if kind == PERIODIC:
-        _periodic(t, s)
+        if s[CLOCK] == s[NEXT_REFRESH] or s[OWED] > 0:
+            _periodic(t, s)
     else:
         _paired(t, s)
     wake_at(s, s[NEXT_REFRESH])
@@ -64,7 +65,7 @@ def _idle(s):
     return waiting == 0 and s[PRIORITY_HEAD] == s[PRIORITY_TAIL]
 
 
-@inner
+@apart
 def _periodic(t, s):
     """See PeriodicRefresh in hwsim/dram/policies/refresh.py."""
     if s[CLOCK] == s[NEXT_REFRESH]:
@@ -79,7 +80,7 @@ def _periodic(t, s):
         wake_at(s, s[CLOCK] + 1)
 
 
-@inner
+@apart
 def _serve_pair(t, s):
     """Queue the refresh of one pseudo channel; see PairedRefresh."""
     channel, span, round_banks = s[PAIR_NEXT], t[PAIR_SPAN], t[ROUND]
@@ -96,7 +97,7 @@ def _serve_pair(t, s):
         wake_at(s, s[CLOCK] + 1)
 
 
-@inner
+@apart
 def _paired(t, s):
     """See PairedRefresh in hwsim/dram/policies/refresh.py."""
     if s[PAIR_NEXT] > 0:
@@ -113,7 +114,7 @@ def _paired(t, s):
     s[NEXT_REFRESH] += t[INTERVAL]
 
 
-@inner
+@apart
 def ask_for_precharges(t, s):
     """Queue precharges of the rows that have had their accesses."""
     precharge = t[PREPB]

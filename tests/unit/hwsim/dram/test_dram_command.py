@@ -75,3 +75,18 @@ def test_every_place_of_a_small_memory_is_used_once(mapping: str) -> None:
     assert len(set(zip(bank.tolist(), row.tolist(), column.tolist(), strict=True))) == count
     assert bank.max() < device.banks and column.max() < device.columns
     assert len(from_lines(device, np.arange(8), mapping=mapping)) == 8
+
+
+def test_a_compilation_is_announced_once_and_what_is_compiled_already_is_not() -> None:
+    from numba import njit
+
+    from hwsim.dram._kernels.jit import announcing
+
+    told: list[str] = []
+    first, second = njit(lambda number: number + 1), njit(lambda number: number + 2)
+    with announcing(lambda: told.append("compiling")):
+        assert (first(1), second(1)) == (2, 3)
+    assert told == ["compiling"]
+    with announcing(lambda: told.append("again")):
+        first(1)
+    assert told == ["compiling"]
