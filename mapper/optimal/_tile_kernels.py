@@ -156,14 +156,14 @@ def evaluate_next(p, rows, tiles, mode, optimist, scratch, value):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def open_tiles(p, rows, options, known, tiles):
-    """For dimensions still open: one visit, and the smallest tile for what has to fit; how many have a choice."""
+    """For dimensions still open: the fewest visits, and the smallest tile for what has to fit; how many have a choice."""
     free = 0
     for d in range(p.dims):
         if known[d] == 1:
             tiles[d] = options[d, 0]
             continue
         free += 1
-        tiles[d, TILE], tiles[d, VISITS] = min(rows[d, ARRAY], p.extents[d]), 1.0
+        tiles[d, TILE], tiles[d, VISITS] = min(rows[d, ARRAY], p.extents[d]), options[d, 0, VISITS]
         for k in range(known[d]):
             tiles[d, TILE] = min(tiles[d, TILE], options[d, k, TILE])
         tiles[d, OVER_TILE], tiles[d, COPIES_ONCE] = options[d, 0, OVER_TILE], rows[d, COPIES]
@@ -202,7 +202,7 @@ def tighten_tiles(p, rows, options, known, first_open, free, sequence, lows, til
         d = sequence[depth]
         low, high = lows[d], known[d]
         if low == 0:
-            if class_fits(p, d, rows, 1.0, tiles):
+            if class_fits(p, d, rows, options[d, 0, VISITS], tiles):
                 continue
             low = 1
         while low < high:
