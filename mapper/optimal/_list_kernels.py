@@ -14,15 +14,16 @@ from numba import njit
 from mapper.optimal._kernels import (
     array_costs,
     combine,
+    copy_row,
+    copy_rows,
+    set_states,
 )
 from mapper.optimal._layout import (
-    ALWAYS,
     ARRAY,
     CAPACITY,
     COPIES,
     COPIES_ONCE,
     INNER_STAY,
-    ONCE,
     OUTER_STAY,
     OVER_TILE,
     TILE,
@@ -92,8 +93,7 @@ def list_tiles(  # noqa: C901  (one loop instead of recursion)
     ordered(known, dims, -1, sequence)
     stack, lows = np.empty((dims + 1, dims, 4)), np.zeros((dims + 1, dims), np.int64)
     free = open_tiles(p, single, options, known, stack[0])
-    scratch[5][:, 0] = ONCE
-    scratch[5][mode[INNER_STAY], 0] = ALWAYS
+    set_states(scratch[5], mode[INNER_STAY])
     nodes, depth = 1, 0
     if not tighten_tiles(p, single, options, known, 0, free, sequence, lows[0], stack[0]):
         return count, nodes
@@ -109,8 +109,8 @@ def list_tiles(  # noqa: C901  (one loop instead of recursion)
                 at[depth] += 1
             continue
         tiles = stack[depth + 1]
-        tiles[:] = stack[depth]
-        tiles[d] = options[d, at[depth]]
+        copy_rows(stack[depth], tiles)
+        copy_row(options[d, at[depth]], tiles[d])
         nodes += 1
         if nodes > most_nodes:
             return -1, nodes
@@ -126,7 +126,7 @@ def list_tiles(  # noqa: C901  (one loop instead of recursion)
                     at[depth] = known[d]
                     continue
         if good and not last:
-            lows[depth + 1] = lows[depth]
+            copy_row(lows[depth], lows[depth + 1])
             good = tighten_tiles(p, single, options, known, depth + 1, free, sequence, lows[depth + 1], tiles)
             if good:
                 evaluate_next(p, ideal, tiles, mode, True, scratch, value)
@@ -136,11 +136,12 @@ def list_tiles(  # noqa: C901  (one loop instead of recursion)
             at[depth] = lows[depth, sequence[depth]]
             continue
         if good and len(entries) == 0:
-            best[:] = key
+            copy_row(key, best)
         elif good:
             if count == len(entries):
                 return -1, nodes
-            entries[count], stays[count] = tiles, mode[OUTER_STAY]
+            copy_rows(tiles, entries[count])
+            stays[count] = mode[OUTER_STAY]
             count += 1
         at[depth] += 1
     return count, nodes
@@ -155,13 +156,13 @@ def entry_value(p, rows, tiles, mode, scratch, value):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def kept_entries(p, order, rows, chosen, stay, entries, stays, some, count, limit, best, left, scratch):
+def kept_entries(p, order, rows, place, depth, stay, entries, stays, some, count, limit, best, left, scratch):
     """Which of some entries are still within the limit when the chosen dimensions have their array options.
 
     Args:
         p, order, limit, best, scratch: as in ``search_tiles``.
         rows: array options; of dimensions that are not chosen, rows that none of theirs beats.
-        chosen: per dimension whether its option is chosen.
+        place, depth: the dimensions up to this depth in the sequence, by their places, have their options.
         stay: the operand that stays over array tiles.
         entries, stays: all entries.
         some, count: numbers of the entries to look at, and how many.
@@ -169,12 +170,11 @@ def kept_entries(p, order, rows, chosen, stay, entries, stays, some, count, limi
     """
     value, key, tiles = np.empty(3), np.empty(3), np.empty((p.dims, 4))
     mode = np.array([stay, -1, stay, -1, 0])
-    scratch[5][:, 0] = ONCE
-    scratch[5][stay, 0] = ALWAYS
+    set_states(scratch[5], stay)
     many = 0
-    for place in range(count):
-        number = some[place]
-        if not aligned(p, rows, chosen, entries[number], tiles):
+    for index in range(count):
+        number = some[index]
+        if not aligned(p, rows, place, depth, entries[number], tiles):
             continue
         mode[OUTER_STAY] = stays[number]
         entry_value(p, rows, tiles, mode, scratch, value)
@@ -185,12 +185,12 @@ def kept_entries(p, order, rows, chosen, stay, entries, stays, some, count, limi
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def aligned(p, rows, chosen, entry, tiles):
+def aligned(p, rows, place, depth, entry, tiles):
     """The smallest tiles of whole array tiles with an entry's visits; false if there are none, or they do not fit."""
-    tiles[:] = entry
+    copy_rows(entry, tiles)
     for d in range(p.dims):
         visits, trips = entry[d, VISITS], rows[d, TRIPS]
-        if chosen[d]:
+        if place[d] <= depth:
             factor = math.ceil(trips / visits)
             if math.ceil(trips / factor) != visits:
                 return False
@@ -208,5 +208,5 @@ def only_visits(p, entry, options, known, some, many):
         many[d] = 0
         for place in range(known[d]):
             if options[d, place, VISITS] == entry[d, VISITS]:
-                some[d, many[d]] = options[d, place]
+                copy_row(options[d, place], some[d, many[d]])
                 many[d] += 1

@@ -10,10 +10,12 @@ from numba import njit
 
 from mapper.optimal._kernels import (
     array_costs,
+    copy_row,
+    copy_rows,
     lane_bits,
+    set_states,
 )
 from mapper.optimal._layout import (
-    ALWAYS,
     ARRAY,
     CAPACITY,
     CONSTANT,
@@ -26,7 +28,6 @@ from mapper.optimal._layout import (
     LEAKAGE,
     LIMITED,
     MOST,
-    ONCE,
     OUTER_CARRIED,
     OUTER_STAY,
     OVER_ARRAY,
@@ -111,7 +112,7 @@ def finish(p, order, rows, options, known, stay, through, least, limit, best, ch
         return 1 + tile_orders(
             p, order, rows, options, known, mode, limit, best, choice, optimum, budget, scratch
         )  # fmt: skip
-    scratch[5][:, 0] = ALWAYS
+    set_states(scratch[5], -1)
     array_costs(p, rows, ideal_tiles(p, rows), mode, True, scratch[5], array)
     nodes = 1
     for outer_stay in range(3):
@@ -146,7 +147,7 @@ def single_tiles(p, stay, options, known):
     """One array tile per buffer tile in every dimension that moves the operand that stays through both levels."""
     for d in range(p.dims):
         if p.moves[stay, d]:
-            options[d, 0] = options[d, known[d] - 1]
+            copy_row(options[d, known[d] - 1], options[d, 0])
             known[d] = 1
 
 
@@ -174,11 +175,11 @@ def node_value(p, rows, stay, through, bottom, scratch, value):
             if p.moves[stay, d]:
                 tiles[d, VISITS], tiles[d, OVER_TILE] = rows[d, TRIPS], rows[d, OVER_ARRAY]
     if held(p, tiles) > p.scalars[CAPACITY]:
-        value[:] = math.inf
+        value[0] = value[1] = value[2] = math.inf
     elif through:
         evaluate(p, rows, tiles, mode, True, scratch, value)
     else:
-        scratch[5][:, 0] = ALWAYS
+        set_states(scratch[5], -1)
         array_costs(p, rows, tiles, mode, True, scratch[5], scratch[0])
         floor_value(p, scratch[0], bottom, value)
 
@@ -191,6 +192,13 @@ def ideal_row(p, d, lane, lanes, row):
     row[STEPS], row[TRIPS], row[PIECES] = math.ceil(extent / lanes), math.ceil(extent / (lane * lanes)), 1.0
     row[PIECES], row[MOST] = math.ceil(extent / lane), lanes
     row[OVER_ARRAY] = row[OVER_LANE] = max(extent - max(overlap_limit(p, d), 0.0), 0.0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def lowest(least, bottom):
+    """The smallest number of every column."""
+    for column in range(len(bottom)):
+        bottom[column] = min(least[0, column], least[1, column], least[2, column])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -211,8 +219,7 @@ def plain_bounds(p, order, lane, most, stay, least, lists, scratch, bounds):
     """The least first key per assignment of lanes when one operand stays, from ``least`` or from listed tilings."""
     value, key, rows, bottom = np.empty(3), np.empty(3), np.empty((p.dims, 9)), np.empty(5)
     entries, stays, count = lists
-    for column in range(5):
-        bottom[column] = least[:, column].min()
+    lowest(least, bottom)
     mode = np.array([stay, -1, stay, -1, 0])
     for one in range(len(most)):
         for d in range(p.dims):
@@ -223,8 +230,7 @@ def plain_bounds(p, order, lane, most, stay, least, lists, scratch, bounds):
             keys(order, value, key)
             bounds[one] = key[0]
             continue
-        scratch[5][:, 0] = ONCE
-        scratch[5][stay, 0] = ALWAYS
+        set_states(scratch[5], stay)
         for number in range(count):
             mode[OUTER_STAY] = stays[number]
             entry_value(p, rows, entries[number], mode, scratch, value)
@@ -301,15 +307,16 @@ def search_array(  # noqa: C901  (one loop instead of recursion)
     entries, stays, count = lists
     at, value, key = np.zeros(dims, np.int64), np.empty(3), np.empty(3)
     bottom = np.empty(5)
-    for column in range(5):
-        bottom[column] = least[:, column].min()
+    lowest(least, bottom)
     sequence, place = np.empty(dims, np.int64), np.empty(dims, np.int64)
     ordered(many, dims, 1, sequence)
     for depth in range(dims):
         place[sequence[depth]] = depth
     stack, rooms = np.zeros((dims + 1, dims, 9)), np.zeros((dims + 1, dims), np.int64)
     some, sizes = np.empty((dims + 1, max(count, 0)), np.int64), np.zeros(dims + 1, np.int64)
-    some[0], sizes[0] = np.arange(max(count, 0)), count
+    sizes[0] = count
+    for number in range(count):
+        some[0, number] = number
     nodes, depth = 0, 0
     if not tighten(p, table, first, many, ideals, 0, sequence, stack[0], rooms[0]):
         return 1
@@ -321,8 +328,8 @@ def search_array(  # noqa: C901  (one loop instead of recursion)
                 at[depth] += 1
             continue
         rows = stack[depth + 1]
-        rows[:] = stack[depth]
-        rows[d] = table[first[d] + at[depth]]
+        copy_rows(stack[depth], rows)
+        copy_row(table[first[d] + at[depth]], rows[d])
         nodes += 1
         last = depth == dims - 1
         good = not known_already(most, searched, depth, place, rows)
@@ -336,7 +343,7 @@ def search_array(  # noqa: C901  (one loop instead of recursion)
                 good = promising(p, order, value, limit, best, key)
         if good and count >= 0:
             sizes[depth + 1] = kept_entries(
-                p, order, rows, place <= depth, stay, entries, stays, some[depth], sizes[depth], limit, best,
+                p, order, rows, place, depth, stay, entries, stays, some[depth], sizes[depth], limit, best,
                 some[depth + 1], scratch,
             )  # fmt: skip
             nodes += sizes[depth] // 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from hwsim.units.base import Lanes
-from mapper.base import Objective
+from mapper.base import OBJECTIVES, Goal, InfeasibleError, Objective, rank
+from mapper.fast import fast_mapper
 from mapper.optimal import _layout as k
 from mapper.optimal._list_kernels import class_rows, list_tiles
 from mapper.optimal._search_kernels import ideal_row, plain_bounds, search_array, through_bounds
@@ -23,7 +24,10 @@ from mapper.optimal.mapping import Unrolled, assignments
 from mapper.optimal.problem import Flat
 from mapper.optimal.state import ORDERS, Outcome, State, new_state, node_budget, outcome_of
 
-_RISE = (1.0, 1.01, 1.025, 1.06, 1.12, 1.25, 1.5, 1.8, 2.2, 3.0, 4.5, 10.0, 100.0, math.inf)
+_SURE = 1.12
+"""How far a limit rises above the first bound before the fast mapper is asked what can be had."""
+_RISES = (1.0, 1.01, 1.025, 1.06, _SURE, *(1.2 * 1.1**step for step in range(60)))
+"""Limits over the first bound, one after the other."""
 _BOUNDS = (
     (k.OUTER_AND_AGAIN, 0),
     (k.OUTER_AND_AGAIN, 1),
@@ -57,17 +61,36 @@ def search_lanes(flat: Flat, space: Lanes, objective: Objective, deadline: float
     hunt = _Hunt(
         flat, state, ORDERS[objective], largest, most, ways, pruned, deadline, np.empty((len(ways), 3)), {}, {}
     )
-    floor = math.inf if largest.min() < 1 else _floor(hunt)
-    bound = floor
-    for rise in _RISE:
-        limit = min(floor * rise, float(state.best[0]))
-        if not math.isfinite(floor) or not _within(hunt, limit):
+    bound = limit = math.inf if largest.min() < 1 else _floor(hunt)
+    for limit in _limits(hunt, bound):
+        if not _within(hunt, limit) or state.best[0] <= limit * (1 + 1e-12):
             break
-        if state.best[0] <= limit * (1 + 1e-12):
-            return outcome_of(state, float(state.best[0]), True)
         bound = max(bound, limit)
-    finished = time.monotonic() <= deadline and not state.stopped
-    return outcome_of(state, min(bound, float(state.best[0])), finished)
+    if state.stopped:
+        return outcome_of(state, min(bound, float(state.best[0])), False)
+    return outcome_of(state, float(state.best[0]), True)
+
+
+def _limits(hunt: _Hunt, floor: float) -> Iterator[float]:
+    """Limits that rise from a floor to what the fast mapper, and at last anything, finds."""
+    known = math.inf
+    limit = floor
+    for rise in _RISES:
+        if rise > _SURE and math.isinf(known):
+            known = _fast_value(hunt)
+        last, limit = limit, min(floor * rise, float(hunt.state.best[0]))
+        yield known * (1 + 1e-9) if last < known < limit else limit
+    yield min(math.inf, float(hunt.state.best[0]))
+
+
+def _fast_value(hunt: _Hunt) -> float:
+    """What the fast mapper achieves, which need not be in the space."""
+    flat, objective = hunt.flat, OBJECTIVES[hunt.order]
+    try:
+        found = fast_mapper(flat.task, flat.machine, Goal(objective))
+    except InfeasibleError:
+        return math.inf
+    return rank(objective, found.seconds, found.energy_joules, found.outer_bytes)[0]
 
 
 @dataclass(frozen=True, slots=True)
