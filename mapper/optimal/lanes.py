@@ -54,14 +54,11 @@ class _Branch:
 
 def search_lanes(flat: Flat, space: Lanes, objective: Objective, deadline: float, pruned: bool) -> Outcome:
     """All assignments of lanes, each with each operand staying, by rising limits; see ``search.search``."""
-    nest = flat.task.nest
-    largest = np.array([_largest_lane(flat, place) for place in range(len(nest.dims))])
-    state, ways = new_state(flat), assignments(nest, space)
-    most = np.minimum([way.most(nest.dims) for way in ways], nest.extents)
-    hunt = _Hunt(
-        flat, state, ORDERS[objective], largest, most, ways, pruned, deadline, np.empty((len(ways), 3)), {}, {}
-    )
-    bound = limit = math.inf if largest.min() < 1 else _floor(hunt)
+    hunt = new_hunt(flat, space, objective, deadline, pruned)
+    state = hunt.state
+    bound = math.inf if hunt.largest.min() < 1 else floor_of(hunt)
+    if not math.isfinite(bound):
+        return outcome_of(state, bound, True)
     for limit in _limits(hunt, bound):
         if not _within(hunt, limit) or state.best[0] <= limit * (1 + 1e-12):
             break
@@ -71,7 +68,17 @@ def search_lanes(flat: Flat, space: Lanes, objective: Objective, deadline: float
     return outcome_of(state, float(state.best[0]), True)
 
 
-def _limits(hunt: _Hunt, floor: float) -> Iterator[float]:
+def new_hunt(flat: Flat, space: Lanes, objective: Objective, deadline: float, pruned: bool) -> Hunt:
+    """A search that has not begun."""
+    nest = flat.task.nest
+    largest = np.array([_largest_lane(flat, place) for place in range(len(nest.dims))])
+    ways = assignments(nest, space)
+    most = np.minimum([way.most(nest.dims) for way in ways], nest.extents)
+    order, through = ORDERS[objective], np.empty((len(ways), 3))
+    return Hunt(flat, new_state(flat), order, largest, most, ways, pruned, deadline, through, {}, {})
+
+
+def _limits(hunt: Hunt, floor: float) -> Iterator[float]:
     """Limits that rise from a floor to what the fast mapper, and at last anything, finds."""
     known = math.inf
     limit = floor
@@ -83,7 +90,7 @@ def _limits(hunt: _Hunt, floor: float) -> Iterator[float]:
     yield min(math.inf, float(hunt.state.best[0]))
 
 
-def _fast_value(hunt: _Hunt) -> float:
+def _fast_value(hunt: Hunt) -> float:
     """What the fast mapper achieves, which need not be in the space."""
     flat, objective = hunt.flat, OBJECTIVES[hunt.order]
     try:
@@ -94,7 +101,7 @@ def _fast_value(hunt: _Hunt) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Hunt:
+class Hunt:
     """One search: the problem, the best so far, what the lanes allow, and what is worked out once."""
 
     flat: Flat
@@ -110,10 +117,10 @@ class _Hunt:
     tables: dict[tuple[Any, ...], Any]
 
 
-def _within(hunt: _Hunt, limit: float) -> bool:
+def _within(hunt: Hunt, limit: float) -> bool:
     """Explore everything whose bound is within a limit; false if the time is over before."""
     state, order = hunt.state, hunt.order
-    lists = [_listed(hunt, stay, limit) for stay in range(3)]
+    lists = [listed_tiles(hunt, stay, limit) for stay in range(3)]
     searched: dict[tuple[int, int], list[int]] = {}
     for branch in _branches(hunt, lists):
         if branch.bound > min(limit, float(state.best[0])) * (1 + 1e-9):
@@ -147,7 +154,7 @@ def whole_rows(extents: Any) -> Any:
     return rows
 
 
-def _relaxed(hunt: _Hunt) -> tuple[Any, Any]:
+def relaxed_rows(hunt: Hunt) -> tuple[Any, Any]:
     """Array options of single places and rows that no array option beats; buffer tiles are left in the state's room."""
     arrays, state = hunt.flat.arrays, hunt.state
     single = whole_rows(hunt.flat.task.nest.extents)
@@ -159,13 +166,13 @@ def _relaxed(hunt: _Hunt) -> tuple[Any, Any]:
     return single, ideal
 
 
-def _floor(hunt: _Hunt) -> float:
+def floor_of(hunt: Hunt) -> float:
     """A value below that of every mapping."""
     state, arrays = hunt.state, hunt.flat.arrays
     bounds = np.empty((len(hunt.most), 3))
     through_bounds(arrays, hunt.order, hunt.largest, hunt.most, state.scratch, bounds)
     hunt.through[:] = bounds
-    rows = _relaxed(hunt)
+    rows = relaxed_rows(hunt)
     best = np.array([bounds.min(), 0.0, 0.0])
     for stay, outer_stay in itertools.product(range(3), repeat=2):
         mode = np.array([stay, -1, outer_stay, -1, 0])
@@ -177,10 +184,10 @@ def _floor(hunt: _Hunt) -> float:
     return float(best[0])
 
 
-def _listed(hunt: _Hunt, stay: int, limit: float) -> tuple[Any, Any, int]:
+def listed_tiles(hunt: Hunt, stay: int, limit: float) -> tuple[Any, Any, int]:
     """The buffer tilings within a limit when one operand stays in the lanes; a number of -1 where they are too many."""
     state, dims = hunt.state, len(hunt.largest)
-    rows = _relaxed(hunt)
+    rows = relaxed_rows(hunt)
     entries, stays, count = np.empty((_MOST_ENTRIES, dims, 4)), np.empty(_MOST_ENTRIES, np.int64), 0
     for outer_stay in range(3):
         mode = np.array([stay, -1, outer_stay, -1, 0])
@@ -196,13 +203,13 @@ def _listed(hunt: _Hunt, stay: int, limit: float) -> tuple[Any, Any, int]:
     return entries, stays, int(count)
 
 
-def _outer_least(hunt: _Hunt, stay: int) -> Any:
+def _outer_least(hunt: Hunt, stay: int) -> Any:
     """Least seconds, joules and bytes of the outer traffic per order of the outer loops, over tiles that fit.
 
     What the operand that stays in the lanes costs when it comes anew for every buffer tile is part of it.
     """
     state, arrays = hunt.state, hunt.flat.outer_only
-    single, _ = _relaxed(hunt)
+    single, _ = relaxed_rows(hunt)
     least = np.full((3, 5), math.inf)
     spare = np.zeros_like(state.rows)
     for outer_stay, (column, (kind, order)) in itertools.product(range(3), enumerate(_BOUNDS)):
@@ -218,7 +225,7 @@ def _outer_least(hunt: _Hunt, stay: int) -> Any:
     return least
 
 
-def _branches(hunt: _Hunt, lists: list[tuple[Any, Any, int]]) -> list[_Branch]:
+def _branches(hunt: Hunt, lists: list[tuple[Any, Any, int]]) -> list[_Branch]:
     """Assignments of lanes with an operand that stays, or stays through both levels, by what they cost at least."""
     bounds = np.empty((len(hunt.most), 6))
     bounds[:, 3:] = hunt.through
@@ -235,7 +242,7 @@ def _branches(hunt: _Hunt, lists: list[tuple[Any, Any, int]]) -> list[_Branch]:
     ]
 
 
-def _tables(hunt: _Hunt, branch: _Branch) -> tuple[Any, Any, Any, Any]:
+def _tables(hunt: Hunt, branch: _Branch) -> tuple[Any, Any, Any, Any]:
     """Array options of all dimensions in one table, where those of each begin, how many, and their ideals."""
     name = branch.number, branch.stay, branch.through
     if name in hunt.tables:
