@@ -12,6 +12,7 @@ import math
 from numba import njit
 
 from mapper.optimal._layout import (
+    ALWAYS,
     ARRAY,
     BITS,
     BYPASS_RATE,
@@ -35,6 +36,7 @@ from mapper.optimal._layout import (
     LIMITED,
     MOST,
     NETWORK,
+    NO_DIM,
     ONCE,
     OUT_READ,
     OUT_WRITE,
@@ -56,6 +58,28 @@ from mapper.optimal._layout import (
     TRIPS,
     VISITS,
 )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def copy_row(source, target):
+    """One row copied; assignments of slices take long to compile."""
+    for i in range(len(source)):
+        target[i] = source[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def copy_rows(source, target):
+    """All rows copied."""
+    for i in range(source.shape[0]):
+        for j in range(source.shape[1]):
+            target[i, j] = source[i, j]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def set_states(shares, stay):
+    """Shares of operands are kept from now on, but for that of one which is computed each time (all with -1)."""
+    for op in range(3):
+        shares[op, 0] = ALWAYS if stay < 0 or op == stay else ONCE
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -166,9 +190,13 @@ def kept_words(p, op, rows, tiles, mode, bound, places):
     else:
         whole = halo and stays and not moved
         kept = -1 if not halo else mode[INNER_CARRIED] if moved else mode[OUTER_CARRIED] if whole else -1
-        volume = window_volume(p, op, rows, tiles, not halo, kept, whole)
-        alone = window_volume(p, op, rows, tiles, True, kept, whole)
-        steady = window_volume(p, op, rows, tiles, not halo, -1, False) if whole else volume
+        lanes = not halo
+        volume = window_volume(p, op, rows, tiles, lanes, kept, whole)
+        alone = window_volume(p, op, rows, tiles, lanes or halo, kept, whole)
+        steady = volume
+        if whole:
+            kept, whole = NO_DIM, not whole
+            steady = window_volume(p, op, rows, tiles, lanes, kept, whole)
     times, copied, lanes, again, trips = repeats(p, op, rows, tiles, mode, through)
     played = steady * (1.0 if bound else again) if stays and not moved else volume * times
     return volume * times, played, alone * copied, lanes * places, trips * (again if stays else times)

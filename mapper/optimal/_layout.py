@@ -12,6 +12,8 @@ TILE, VISITS, OVER_TILE, COPIES_ONCE = range(4)
 """Columns of a buffer option: extent, number of tiles, what windows share within them, lanes of first array tiles."""
 OUTPUT = 2
 """Number of the output among the operands."""
+NO_DIM = -1
+"""In place of a dimension: none."""
 TRIPS_USED, PIECES_USED, COPIES_USED, FIRST_USED = 1, 2, 4, 8
 """Bits of the columns of an array option that cost depends on, given which operand stays; the others always count."""
 INNER_STAY, INNER_CARRIED, OUTER_STAY, OUTER_CARRIED, THROUGH = range(5)

@@ -10,20 +10,26 @@ from numba import njit
 
 from mapper.optimal._kernels import (
     array_costs,
+    copy_row,
+    copy_rows,
     lane_bits,
+    set_states,
 )
 from mapper.optimal._layout import (
-    ALWAYS,
     ARRAY,
     CAPACITY,
     CONSTANT,
     COPIES,
     COPIES_ONCE,
     DOUBLED,
+    INNER_CARRIED,
+    INNER_STAY,
     LANE,
     LEAKAGE,
     LIMITED,
     MOST,
+    OUTER_CARRIED,
+    OUTER_STAY,
     OVER_ARRAY,
     OVER_LANE,
     OVER_TILE,
@@ -33,6 +39,7 @@ from mapper.optimal._layout import (
     TRIPS,
     VISITS,
 )
+from mapper.optimal._list_kernels import entry_value, kept_entries, only_visits
 from mapper.optimal._outer_kernels import held
 from mapper.optimal._tile_kernels import (
     buffer_options,
@@ -76,39 +83,62 @@ def floor_value(p, array, least, value):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def finish(  # noqa: C901  (one place where orders multiply)
-    p, order, rows, options, known, stay, through, least, limit, best, choice, optimum, budget, scratch
-):
+def tile_orders(p, order, rows, options, known, mode, limit, best, choice, optimum, budget, scratch):
+    """All buffer tiles over one array option with given operands that stay, in every order of windows; the nodes."""
+    inner, outer = np.empty(p.dims, np.int64), np.empty(p.dims, np.int64)
+    stay, outer_stay = mode[INNER_STAY], mode[OUTER_STAY]
+    many = carriers(p, rows, stay, inner)
+    others = 1
+    outer[0] = -1
+    if stay == 0:
+        others = carriers(p, rows, outer_stay, outer)
+    nodes = 0
+    for i in range(many):
+        for j in range(others):
+            mode[INNER_CARRIED], mode[OUTER_CARRIED] = inner[i], outer[j]
+            rest = budget - nodes
+            nodes += search_tiles(p, order, rows, options, known, mode, limit, best, choice, optimum, rest, scratch)
+    return nodes
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def finish(p, order, rows, options, known, stay, through, least, limit, best, choice, optimum, budget, scratch):
     """All buffer tiles and orders of the outer loops over one array option; the nodes visited."""
     value, key, array = np.empty(3), np.empty(3), np.empty(4)
-    inner, outer = np.empty(p.dims, np.int64), np.empty(p.dims, np.int64)
-    if not through:
-        scratch[5][:, 0] = ALWAYS
-        array_costs(p, rows, ideal_tiles(p, rows), np.array([stay, -1, stay, -1, 0]), True, scratch[5], array)
-    nodes, ready = 1, False
+    mode = np.array([stay, -1, stay, -1, through])
+    buffer_options(p, rows, options, known)
+    if through:
+        single_tiles(p, stay, options, known)
+        return 1 + tile_orders(
+            p, order, rows, options, known, mode, limit, best, choice, optimum, budget, scratch
+        )  # fmt: skip
+    set_states(scratch[5], -1)
+    array_costs(p, rows, ideal_tiles(p, rows), mode, True, scratch[5], array)
+    nodes = 1
     for outer_stay in range(3):
-        if through and outer_stay != stay:
-            continue
-        if not through:
-            floor_value(p, array, least[outer_stay], value)
-            if not promising(p, order, value, limit, best, key):
-                continue
-        if not ready:
-            buffer_options(p, rows, options, known)
-            if through:
-                single_tiles(p, stay, options, known)
-            ready = True
-        many = carriers(p, rows, stay, inner)
-        others = carriers(p, rows, outer_stay, outer) if stay == 0 else 1
-        if stay != 0:
-            outer[0] = -1
-        for i in range(many):
-            for j in range(others):
-                orders = np.array([stay, inner[i], outer_stay, outer[j], through])
-                rest = budget - nodes
-                nodes += search_tiles(
-                    p, order, rows, options, known, orders, limit, best, choice, optimum, rest, scratch
-                )
+        floor_value(p, array, least[outer_stay], value)
+        if promising(p, order, value, limit, best, key):
+            mode[OUTER_STAY] = outer_stay
+            rest = budget - nodes
+            nodes += tile_orders(p, order, rows, options, known, mode, limit, best, choice, optimum, rest, scratch)
+    return nodes
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def finish_listed(
+    p, order, rows, options, known, stay, lists, some, count, limit, best, choice, optimum, budget, scratch
+):
+    """The buffer tiles of some listed tilings and orders of the loops over one array option; the nodes visited."""
+    entries, stays, _ = lists
+    buffer_options(p, rows, options, known)
+    mode = np.array([stay, -1, stay, -1, 0])
+    fitting, many = np.empty_like(options), np.empty(p.dims, np.int64)
+    nodes = 1
+    for place in range(count):
+        only_visits(p, entries[some[place]], options, known, fitting, many)
+        mode[OUTER_STAY] = stays[some[place]]
+        rest = budget - nodes
+        nodes += tile_orders(p, order, rows, fitting, many, mode, limit, best, choice, optimum, rest, scratch)
     return nodes
 
 
@@ -117,7 +147,7 @@ def single_tiles(p, stay, options, known):
     """One array tile per buffer tile in every dimension that moves the operand that stays through both levels."""
     for d in range(p.dims):
         if p.moves[stay, d]:
-            options[d, 0] = options[d, known[d] - 1]
+            copy_row(options[d, known[d] - 1], options[d, 0])
             known[d] = 1
 
 
@@ -145,11 +175,11 @@ def node_value(p, rows, stay, through, bottom, scratch, value):
             if p.moves[stay, d]:
                 tiles[d, VISITS], tiles[d, OVER_TILE] = rows[d, TRIPS], rows[d, OVER_ARRAY]
     if held(p, tiles) > p.scalars[CAPACITY]:
-        value[:] = math.inf
+        value[0] = value[1] = value[2] = math.inf
     elif through:
         evaluate(p, rows, tiles, mode, True, scratch, value)
     else:
-        scratch[5][:, 0] = ALWAYS
+        set_states(scratch[5], -1)
         array_costs(p, rows, tiles, mode, True, scratch[5], scratch[0])
         floor_value(p, scratch[0], bottom, value)
 
@@ -165,19 +195,47 @@ def ideal_row(p, d, lane, lanes, row):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def root_bounds(p, order, lane, most, least, scratch, bounds):
-    """The least first key that any option could have, per assignment of lanes, operand that stays, and ``through``."""
+def lowest(least, bottom):
+    """The smallest number of every column."""
+    for column in range(len(bottom)):
+        bottom[column] = min(least[0, column], least[1, column], least[2, column])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def through_bounds(p, order, lane, most, scratch, bounds):
+    """The least first key per assignment of lanes and operand that stays through both levels."""
     value, key, rows, bottom = np.empty(3), np.empty(3), np.empty((p.dims, 9)), np.empty(5)
     for one in range(len(most)):
         for d in range(p.dims):
             ideal_row(p, d, lane[d], most[one, d], rows[d])
         for stay in range(3):
-            for column in range(5):
-                bottom[column] = least[stay, :, column].min()
-            for through in range(2):
-                node_value(p, rows, stay, through, bottom, scratch, value)
-                keys(order, value, key)
-                bounds[one, stay, through] = key[0]
+            node_value(p, rows, stay, 1, bottom, scratch, value)
+            keys(order, value, key)
+            bounds[one, stay] = key[0]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def plain_bounds(p, order, lane, most, stay, least, lists, scratch, bounds):
+    """The least first key per assignment of lanes when one operand stays, from ``least`` or from listed tilings."""
+    value, key, rows, bottom = np.empty(3), np.empty(3), np.empty((p.dims, 9)), np.empty(5)
+    entries, stays, count = lists
+    lowest(least, bottom)
+    mode = np.array([stay, -1, stay, -1, 0])
+    for one in range(len(most)):
+        for d in range(p.dims):
+            ideal_row(p, d, lane[d], most[one, d], rows[d])
+        bounds[one] = math.inf
+        if count < 0:
+            node_value(p, rows, stay, 0, bottom, scratch, value)
+            keys(order, value, key)
+            bounds[one] = key[0]
+            continue
+        set_states(scratch[5], stay)
+        for number in range(count):
+            mode[OUTER_STAY] = stays[number]
+            entry_value(p, rows, entries[number], mode, scratch, value)
+            keys(order, value, key)
+            bounds[one] = min(bounds[one], key[0])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -224,7 +282,7 @@ def known_already(most, searched, depth, place, rows):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def search_array(  # noqa: C901  (one loop instead of recursion)
-    p, order, tables, lanes, stay, through, least, limit, options, known, best, choice, optimum, budget, scratch
+    p, order, tables, lanes, stay, through, least, lists, limit, options, known, best, choice, optimum, budget, scratch
 ):
     """Depth first over the array options of one assignment of lanes, with one operand staying; the nodes visited.
 
@@ -236,6 +294,7 @@ def search_array(  # noqa: C901  (one loop instead of recursion)
         lanes: most lanes per dimension, and those of the assignments that have been searched.
         stay, through: the operand whose loops run innermost over array tiles, and whether it stays over buffer tiles.
         least: lower bounds of the outer traffic per order of the outer loops, see ``floor_value``.
+        lists: all buffer tilings within the limit, see ``list_tiles``; with a number of -1 ``least`` bounds them.
         limit: nodes whose bound is above are left for later.
         options, known: room for buffer options.
         best, choice, optimum: the smallest key so far, its rows, its seconds, joules and bytes.
@@ -245,15 +304,19 @@ def search_array(  # noqa: C901  (one loop instead of recursion)
     dims = p.dims
     table, first, many, ideals = tables
     most, searched = lanes
+    entries, stays, count = lists
     at, value, key = np.zeros(dims, np.int64), np.empty(3), np.empty(3)
     bottom = np.empty(5)
-    for column in range(5):
-        bottom[column] = least[:, column].min()
+    lowest(least, bottom)
     sequence, place = np.empty(dims, np.int64), np.empty(dims, np.int64)
     ordered(many, dims, 1, sequence)
     for depth in range(dims):
         place[sequence[depth]] = depth
     stack, rooms = np.zeros((dims + 1, dims, 9)), np.zeros((dims + 1, dims), np.int64)
+    some, sizes = np.empty((dims + 1, max(count, 0)), np.int64), np.zeros(dims + 1, np.int64)
+    sizes[0] = count
+    for number in range(count):
+        some[0, number] = number
     nodes, depth = 0, 0
     if not tighten(p, table, first, many, ideals, 0, sequence, stack[0], rooms[0]):
         return 1
@@ -265,22 +328,35 @@ def search_array(  # noqa: C901  (one loop instead of recursion)
                 at[depth] += 1
             continue
         rows = stack[depth + 1]
-        rows[:] = stack[depth]
-        rows[d] = table[first[d] + at[depth]]
+        copy_rows(stack[depth], rows)
+        copy_row(table[first[d] + at[depth]], rows[d])
         nodes += 1
+        last = depth == dims - 1
         good = not known_already(most, searched, depth, place, rows)
-        if good:
+        if good and count < 0:
             node_value(p, rows, stay, through, bottom, scratch, value)
             good = promising(p, order, value, limit, best, key)
-        if good and depth < dims - 1:
+        if good and not last:
             good = tighten(p, table, first, rooms[depth], ideals, depth + 1, sequence, rows, rooms[depth + 1])
-            if good:
+            if good and count < 0:
                 node_value(p, rows, stay, through, bottom, scratch, value)
                 good = promising(p, order, value, limit, best, key)
-            if good:
-                depth += 1
-                at[depth] = 0
-                continue
+        if good and count >= 0:
+            sizes[depth + 1] = kept_entries(
+                p, order, rows, place, depth, stay, entries, stays, some[depth], sizes[depth], limit, best,
+                some[depth + 1], scratch,
+            )  # fmt: skip
+            nodes += sizes[depth] // 8
+            good = sizes[depth + 1] > 0
+        if good and not last:
+            depth += 1
+            at[depth] = 0
+            continue
+        if good and count >= 0:
+            nodes += finish_listed(
+                p, order, rows, options, known, stay, lists, some[dims], sizes[dims], limit, best, choice, optimum,
+                budget - nodes, scratch,
+            )  # fmt: skip
         elif good:
             nodes += finish(
                 p, order, rows, options, known, stay, through, least, limit, best, choice, optimum, budget - nodes,

@@ -11,6 +11,9 @@ from numba import njit
 from mapper.optimal._kernels import (
     array_costs,
     combine,
+    copy_row,
+    copy_rows,
+    set_states,
 )
 from mapper.optimal._layout import (
     ALWAYS,
@@ -128,7 +131,7 @@ def buffer_options(p, rows, options, known):
 @njit(cache=True, nogil=True, error_model="numpy")
 def evaluate(p, rows, tiles, mode, optimist, scratch, value):
     """Seconds, joules, bytes of a mapping, or a lower bound of them for a node with optimistic rows."""
-    scratch[5][:, 0] = ALWAYS
+    set_states(scratch[5], -1)
     evaluate_next(p, rows, tiles, mode, optimist, scratch, value)
 
 
@@ -156,14 +159,14 @@ def evaluate_next(p, rows, tiles, mode, optimist, scratch, value):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def open_tiles(p, rows, options, known, tiles):
-    """For dimensions still open: one visit, and the smallest tile for what has to fit; how many have a choice."""
+    """For dimensions still open the fewest visits, and the smallest tile for what has to fit; how many are open."""
     free = 0
     for d in range(p.dims):
         if known[d] == 1:
-            tiles[d] = options[d, 0]
+            copy_row(options[d, 0], tiles[d])
             continue
         free += 1
-        tiles[d, TILE], tiles[d, VISITS] = min(rows[d, ARRAY], p.extents[d]), 1.0
+        tiles[d, TILE], tiles[d, VISITS] = min(rows[d, ARRAY], p.extents[d]), options[d, 0, VISITS]
         for k in range(known[d]):
             tiles[d, TILE] = min(tiles[d, TILE], options[d, k, TILE])
         tiles[d, OVER_TILE], tiles[d, COPIES_ONCE] = options[d, 0, OVER_TILE], rows[d, COPIES]
@@ -202,7 +205,7 @@ def tighten_tiles(p, rows, options, known, first_open, free, sequence, lows, til
         d = sequence[depth]
         low, high = lows[d], known[d]
         if low == 0:
-            if class_fits(p, d, rows, 1.0, tiles):
+            if class_fits(p, d, rows, options[d, 0, VISITS], tiles):
                 continue
             low = 1
         while low < high:
@@ -229,6 +232,19 @@ def promising(p, order, value, limit, best, key):
     if p.kind >= OUTER_AND_AGAIN:
         key[1] = key[2] = 0.0
     return key[0] <= limit * (1 + SAME) and less(key, best)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def keep(key, value, rows, tiles, mode, best, optimum, choice):
+    """A mapping becomes the best so far: its key, cost, rows of 9 and 4 columns, and order of loops."""
+    copy_row(key, best)
+    copy_row(value, optimum)
+    copy_rows(rows, choice)
+    for d in range(len(tiles)):
+        for column in range(4):
+            choice[d, 9 + column] = tiles[d, column]
+    for i in range(4):
+        choice[i, 13] = mode[i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -263,8 +279,8 @@ def search_tiles(  # noqa: C901  (one loop instead of recursion)
                 at[depth] += 1
             continue
         tiles = stack[depth + 1]
-        tiles[:] = stack[depth]
-        tiles[d] = options[d, at[depth]]
+        copy_rows(stack[depth], tiles)
+        copy_row(options[d, at[depth]], tiles[d])
         nodes += 1
         last = depth == free - 1
         good = held(p, tiles) <= p.scalars[CAPACITY]
@@ -279,7 +295,7 @@ def search_tiles(  # noqa: C901  (one loop instead of recursion)
                     at[depth] = known[d]
                     continue
         if good and not last:
-            lows[depth + 1] = lows[depth]
+            copy_row(lows[depth], lows[depth + 1])
             good = tighten_tiles(p, rows, options, known, depth + 1, free, sequence, lows[depth + 1], tiles)
             if good:
                 evaluate_next(p, rows, tiles, mode, True, scratch, value)
@@ -289,10 +305,6 @@ def search_tiles(  # noqa: C901  (one loop instead of recursion)
             at[depth] = lows[depth, sequence[depth]]
             continue
         if good:
-            best[:] = key
-            optimum[:] = value
-            choice[:dims, :9] = rows
-            choice[:dims, 9:13] = tiles
-            choice[:4, 13] = mode[:4]
+            keep(key, value, rows, tiles, mode, best, optimum, choice)
         at[depth] += 1
     return nodes

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,16 +13,21 @@ from typing import Any
 import numpy as np
 
 from hwsim.units.base import Lanes
-from mapper.base import Objective
+from mapper.base import OBJECTIVES, Goal, InfeasibleError, Objective, rank
+from mapper.fast import fast_mapper
 from mapper.optimal import _layout as k
-from mapper.optimal._search_kernels import root_bounds, search_array
-from mapper.optimal._table_kernels import array_rows, buffer_rows
+from mapper.optimal._list_kernels import class_rows, list_tiles
+from mapper.optimal._search_kernels import ideal_row, plain_bounds, search_array, through_bounds
+from mapper.optimal._table_kernels import array_rows
 from mapper.optimal._tile_kernels import overlap_limit, search_tiles
-from mapper.optimal.mapping import assignments
+from mapper.optimal.mapping import Unrolled, assignments
 from mapper.optimal.problem import Flat
 from mapper.optimal.state import ORDERS, Outcome, State, new_state, node_budget, outcome_of
 
-_RISE = (1.0, 1.01, 1.025, 1.06, 1.12, 1.25, 1.5, 2.0, 4.0, 10.0, 100.0, math.inf)
+_SURE = 1.12
+"""How far a limit rises above the first bound before the fast mapper is asked what can be had."""
+_RISES = (1.0, 1.01, 1.025, 1.06, _SURE, *(1.2 * 1.1**step for step in range(60)))
+"""Limits over the first bound, one after the other."""
 _BOUNDS = (
     (k.OUTER_AND_AGAIN, 0),
     (k.OUTER_AND_AGAIN, 1),
@@ -31,6 +36,10 @@ _BOUNDS = (
     (k.OUTER_BEHIND, 0),
 )
 """Kind and objective of the bounds of the outer traffic, as ``floor_value`` wants them."""
+_MOST_ENTRIES, _MOST_LIST_NODES = 512, 8000
+"""Buffer tilings that a list may hold, and nodes to find them; with more, one bound stands for all of them."""
+_NO_ENTRIES, _NO_STAYS = np.empty((0, 1, 4)), np.empty(0, np.int64)
+_UNLISTED, _NOTHING = (_NO_ENTRIES, _NO_STAYS, -1), np.full((3, 5), math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,42 +54,96 @@ class _Branch:
 
 def search_lanes(flat: Flat, space: Lanes, objective: Objective, deadline: float, pruned: bool) -> Outcome:
     """All assignments of lanes, each with each operand staying, by rising limits; see ``search.search``."""
-    state, order = new_state(flat), ORDERS[objective]
-    largest = [_largest_lane(flat, place) for place in range(len(flat.task.nest.dims))]
-    least = _outer_least(flat, state)
-    if not np.isfinite(least).any() or min(largest) < 1:
-        return outcome_of(state, math.inf, True)
-    ways = assignments(flat.task.nest, space)
-    most = np.minimum([way.most(flat.task.nest.dims) for way in ways], flat.task.nest.extents)
-    branches = _branches(flat, order, most, largest, least, state)
-    floor = branches[0].bound if branches else math.inf
-    bound = floor
-    for rise in _RISE:
-        limit = min(floor * rise, float(state.best[0]))
-        searched: dict[tuple[int, int], list[int]] = {}
-        for branch in branches:
-            if branch.bound > min(limit, float(state.best[0])) * (1 + 1e-9):
-                break
-            if time.monotonic() > deadline:
-                return outcome_of(state, min(bound, float(state.best[0])), False)
-            before, budget = state.best.copy(), node_budget(deadline)
-            done = searched.setdefault((branch.stay, branch.through), [])
-            tables = _tables(flat, branch, most[branch.number], largest, pruned)
-            lanes = most[branch.number], most[done]
-            done.append(branch.number)
-            nodes = search_array(
-                flat.arrays, order, tables, lanes, branch.stay, branch.through, least[branch.stay], limit,
-                state.options, state.known, state.best, state.rows, state.optimum, budget, state.scratch,
-            )  # fmt: skip
-            state.nodes += int(nodes)
-            if (state.best != before).any():
-                state.unrolled = ways[branch.number]
-            if nodes >= budget:
-                return outcome_of(state, min(bound, float(state.best[0])), False)
-        if state.best[0] <= limit * (1 + 1e-12):
-            return outcome_of(state, float(state.best[0]), True)
+    hunt = new_hunt(flat, space, objective, deadline, pruned)
+    state = hunt.state
+    bound = math.inf if hunt.largest.min() < 1 else floor_of(hunt)
+    if not math.isfinite(bound):
+        return outcome_of(state, bound, True)
+    for limit in _limits(hunt, bound):
+        if not _within(hunt, limit) or state.best[0] <= limit * (1 + 1e-12):
+            break
         bound = max(bound, limit)
-    return outcome_of(state, bound, True)
+    if state.stopped:
+        return outcome_of(state, min(bound, float(state.best[0])), False)
+    return outcome_of(state, float(state.best[0]), True)
+
+
+def new_hunt(flat: Flat, space: Lanes, objective: Objective, deadline: float, pruned: bool) -> Hunt:
+    """A search that has not begun."""
+    nest = flat.task.nest
+    largest = np.array([_largest_lane(flat, place) for place in range(len(nest.dims))])
+    ways = assignments(nest, space)
+    most = np.minimum([way.most(nest.dims) for way in ways], nest.extents)
+    order, through = ORDERS[objective], np.empty((len(ways), 3))
+    return Hunt(flat, new_state(flat), order, largest, most, ways, pruned, deadline, through, {}, {})
+
+
+def _limits(hunt: Hunt, floor: float) -> Iterator[float]:
+    """Limits that rise from a floor to what the fast mapper, and at last anything, finds."""
+    known = math.inf
+    limit = floor
+    for rise in _RISES:
+        if rise > _SURE and math.isinf(known):
+            known = _fast_value(hunt)
+        last, limit = limit, min(floor * rise, float(hunt.state.best[0]))
+        yield known * (1 + 1e-9) if last < known < limit else limit
+    yield min(math.inf, float(hunt.state.best[0]))
+
+
+def _fast_value(hunt: Hunt) -> float:
+    """What the fast mapper achieves, which need not be in the space."""
+    flat, objective = hunt.flat, OBJECTIVES[hunt.order]
+    try:
+        found = fast_mapper(flat.task, flat.machine, Goal(objective))
+    except InfeasibleError:
+        return math.inf
+    return rank(objective, found.seconds, found.energy_joules, found.outer_bytes)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Hunt:
+    """One search: the problem, the best so far, what the lanes allow, and what is worked out once."""
+
+    flat: Flat
+    state: State
+    order: int
+    largest: Any
+    most: Any
+    ways: list[Unrolled]
+    pruned: bool
+    deadline: float
+    through: Any
+    least: dict[int, Any]
+    tables: dict[tuple[Any, ...], Any]
+
+
+def _within(hunt: Hunt, limit: float) -> bool:
+    """Explore everything whose bound is within a limit; false if the time is over before."""
+    state, order = hunt.state, hunt.order
+    lists = [listed_tiles(hunt, stay, limit) for stay in range(3)]
+    searched: dict[tuple[int, int], list[int]] = {}
+    for branch in _branches(hunt, lists):
+        if branch.bound > min(limit, float(state.best[0])) * (1 + 1e-9):
+            break
+        budget = node_budget(hunt.deadline)
+        if budget <= 0:
+            state.stopped = True
+            return False
+        before, done = state.best.copy(), searched.setdefault((branch.stay, branch.through), [])
+        lanes = hunt.most[branch.number], hunt.most[done]
+        done.append(branch.number)
+        nodes = search_array(
+            hunt.flat.arrays, order, _tables(hunt, branch), lanes, branch.stay, branch.through,
+            hunt.least.get(branch.stay, _NOTHING), _UNLISTED if branch.through else lists[branch.stay], limit,
+            state.options, state.known, state.best, state.rows, state.optimum, budget, state.scratch,
+        )  # fmt: skip
+        state.nodes += int(nodes)
+        if (state.best != before).any():
+            state.unrolled = hunt.ways[branch.number]
+        if nodes >= budget:
+            state.stopped = True
+            return False
+    return True
 
 
 def whole_rows(extents: Any) -> Any:
@@ -91,53 +154,115 @@ def whole_rows(extents: Any) -> Any:
     return rows
 
 
-def _outer_least(flat: Flat, state: State) -> Any:
-    """Least seconds, joules and bytes of the outer traffic per order of the inner and outer loops, over tiles that fit.
+def relaxed_rows(hunt: Hunt) -> tuple[Any, Any]:
+    """Array options of single places and rows that no array option beats; buffer tiles are left in the state's room."""
+    arrays, state = hunt.flat.arrays, hunt.state
+    single = whole_rows(hunt.flat.task.nest.extents)
+    ideal = np.zeros_like(single)
+    for place, extent in enumerate(hunt.flat.task.nest.extents):
+        limit = float(overlap_limit(arrays, place))
+        state.known[place] = class_rows(float(extent), limit, single[place], state.options[place])
+        ideal_row(arrays, place, hunt.largest[place], hunt.most[:, place].max(), ideal[place])
+    return single, ideal
+
+
+def floor_of(hunt: Hunt) -> float:
+    """A value below that of every mapping."""
+    state, arrays = hunt.state, hunt.flat.arrays
+    bounds = np.empty((len(hunt.most), 3))
+    through_bounds(arrays, hunt.order, hunt.largest, hunt.most, state.scratch, bounds)
+    hunt.through[:] = bounds
+    rows = relaxed_rows(hunt)
+    best = np.array([bounds.min(), 0.0, 0.0])
+    for stay, outer_stay in itertools.product(range(3), repeat=2):
+        mode = np.array([stay, -1, outer_stay, -1, 0])
+        _, nodes = list_tiles(
+            arrays, hunt.order, rows, state.options, state.known, mode, math.inf, best, _NO_ENTRIES, _NO_STAYS, 0,
+            1 << 62, state.scratch,
+        )  # fmt: skip
+        state.nodes += int(nodes)
+    return float(best[0])
+
+
+def listed_tiles(hunt: Hunt, stay: int, limit: float) -> tuple[Any, Any, int]:
+    """The buffer tilings within a limit when one operand stays in the lanes; a number of -1 where they are too many."""
+    state, dims = hunt.state, len(hunt.largest)
+    rows = relaxed_rows(hunt)
+    entries, stays, count = np.empty((_MOST_ENTRIES, dims, 4)), np.empty(_MOST_ENTRIES, np.int64), 0
+    for outer_stay in range(3):
+        mode = np.array([stay, -1, outer_stay, -1, 0])
+        count, nodes = list_tiles(
+            hunt.flat.arrays, hunt.order, rows, state.options, state.known, mode, limit, state.best, entries, stays,
+            count, _MOST_LIST_NODES, state.scratch,
+        )  # fmt: skip
+        state.nodes += int(nodes)
+        if count < 0:
+            if stay not in hunt.least:
+                hunt.least[stay] = _outer_least(hunt, stay)
+            break
+    return entries, stays, int(count)
+
+
+def _outer_least(hunt: Hunt, stay: int) -> Any:
+    """Least seconds, joules and bytes of the outer traffic per order of the outer loops, over tiles that fit.
 
     What the operand that stays in the lanes costs when it comes anew for every buffer tile is part of it.
     """
-    arrays = flat.outer_only
-    rows = whole_rows(flat.task.nest.extents)
-    for place, extent in enumerate(flat.task.nest.extents):
-        limit = float(overlap_limit(arrays, place))
-        state.known[place] = buffer_rows(float(extent), limit, rows[place], state.options[place])
-    least = np.full((3, 3, 5), math.inf)
+    state, arrays = hunt.state, hunt.flat.outer_only
+    single, _ = relaxed_rows(hunt)
+    least = np.full((3, 5), math.inf)
     spare = np.zeros_like(state.rows)
-    for stay, outer_stay in itertools.product(range(3), repeat=2):
+    for outer_stay, (column, (kind, order)) in itertools.product(range(3), enumerate(_BOUNDS)):
+        arrays["kind"] = kind
+        best, optimum = np.full(3, math.inf), np.full(3, math.inf)
         mode = np.array([stay, -1, outer_stay, -1, 0])
-        for column, (kind, order) in enumerate(_BOUNDS):
-            arrays["kind"] = kind
-            best, optimum = np.full(3, math.inf), np.full(3, math.inf)
-            nodes = search_tiles(
-                arrays, order, rows, state.options, state.known, mode, math.inf, best, spare, optimum, 1 << 62,
-                state.scratch,
-            )  # fmt: skip
-            state.nodes += int(nodes)
-            least[stay, outer_stay, column] = best[0]
+        nodes = search_tiles(
+            arrays, order, single, state.options, state.known, mode, math.inf, best, spare, optimum, 1 << 62,
+            state.scratch,
+        )  # fmt: skip
+        state.nodes += int(nodes)
+        least[outer_stay, column] = best[0]
     return least
 
 
-def _branches(flat: Flat, order: int, most: Any, largest: list[int], least: Any, state: State) -> list[_Branch]:
-    bounds = np.empty((len(most), 3, 2))
-    root_bounds(flat.arrays, order, np.array(largest), most, least, state.scratch, bounds)
-    branches = [
-        _Branch(float(bounds[number, stay, through]), number, stay, through)
-        for number, stay, through in itertools.product(range(len(most)), range(3), range(2))
-        if np.isfinite(bounds[number, stay, through])
+def _branches(hunt: Hunt, lists: list[tuple[Any, Any, int]]) -> list[_Branch]:
+    """Assignments of lanes with an operand that stays, or stays through both levels, by what they cost at least."""
+    bounds = np.empty((len(hunt.most), 6))
+    bounds[:, 3:] = hunt.through
+    for stay in range(3):
+        plain_bounds(
+            hunt.flat.arrays, hunt.order, hunt.largest, hunt.most, stay, hunt.least.get(stay, _NOTHING), lists[stay],
+            hunt.state.scratch, bounds[:, stay],
+        )  # fmt: skip
+    numbers, kinds = np.nonzero(np.isfinite(bounds))
+    places = np.argsort(bounds[numbers, kinds], kind="stable")
+    return [
+        _Branch(float(bounds[n, kind]), int(n), int(kind % 3), int(kind // 3))
+        for n, kind in zip(numbers[places], kinds[places], strict=True)
     ]
-    return sorted(branches, key=lambda branch: branch.bound)
 
 
-def _tables(flat: Flat, branch: _Branch, most: Any, largest: list[int], pruned: bool) -> tuple[Any, Any, Any, Any]:
+def _tables(hunt: Hunt, branch: _Branch) -> tuple[Any, Any, Any, Any]:
     """Array options of all dimensions in one table, where those of each begin, how many, and their ideals."""
-    uses = _uses(flat, branch.stay, branch.through)
+    name = branch.number, branch.stay, branch.through
+    if name in hunt.tables:
+        return hunt.tables[name]
+    flat, lanes = hunt.flat, hunt.most[branch.number]
     tables = [
-        _table(extent, largest[d], int(most[d]), float(overlap_limit(flat.arrays, d)), uses[d], pruned)
-        for d, extent in enumerate(flat.task.nest.extents)
+        _table(extent, int(hunt.largest[d]), int(lanes[d]), float(overlap_limit(flat.arrays, d)), uses, hunt.pruned)
+        for d, (extent, uses) in enumerate(
+            zip(flat.task.nest.extents, _uses(flat, branch.stay, branch.through), strict=True)
+        )
     ]
     many = np.array([len(table) for table, _ in tables])
     first = np.concatenate(([0], np.cumsum(many)[:-1]))
-    return np.concatenate([t for t, _ in tables]), first, many, np.concatenate([ideals for _, ideals in tables])
+    hunt.tables[name] = (
+        np.concatenate([table for table, _ in tables]),
+        first,
+        many,
+        np.concatenate([ideals for _, ideals in tables]),
+    )
+    return hunt.tables[name]
 
 
 def _uses(flat: Flat, stay: int, through: int) -> list[int]:

@@ -46,6 +46,7 @@ class State:
     scratch: Any
     unrolled: Unrolled
     nodes: int = 0
+    stopped: bool = False
 
 
 def cost_room(dims: int) -> tuple[Any, ...]:
@@ -77,7 +78,7 @@ def _width(extent: float, limit: float) -> float:
 def node_budget(deadline: float) -> int:
     """Nodes that fit before a deadline."""
     left = deadline - time.monotonic()
-    return 1 << 62 if math.isinf(left) else max(1000, int(left * _NODES_PER_SECOND))
+    return 1 << 62 if math.isinf(left) else max(0 if left <= 0 else 1000, int(left * _NODES_PER_SECOND))
 
 
 def outcome_of(state: State, bound: float, proven: bool) -> Outcome:
