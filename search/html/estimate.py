@@ -32,6 +32,8 @@ _OPERATORS = (
 )
 
 
+LEAST = 0.01
+"""Part of the time below which a cause is not worth a word."""
 _TILES = ("latency", "throughput", "energy", "average power", "area", "cost")
 
 
@@ -63,7 +65,7 @@ def _run(report: Report) -> str:
 
 def _where(report: Report, chip: Chip | None) -> Section:
     outer = next(iter(chip.units.values())).path[0] if chip is not None else ""
-    words = () if report.timeline else (
+    words = () if chip is not None or report.timeline else (
         tag("p", "A report read from a file has no timeline and no traffic per operator; give the model and the chip"
                  " to `hwsim report` for a timeline and a roofline."),
     )  # fmt: skip
@@ -86,7 +88,7 @@ def sentences(report: Report) -> Iterator[str]:
     total = sum(bound.values())
     if total:
         causes = ", ".join(
-            f"{name} for {value / total:.0%}" for name, value in list(bound.items())[:3] if value >= 0.005 * total
+            f"{name} for {value / total:.0%}" for name, value in list(bound.items())[:3] if value >= LEAST * total
         )
         kind, slowest = next(iter(kinds)), max(report.ops, key=lambda row: row.seconds)
         yield (

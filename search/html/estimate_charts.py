@@ -63,10 +63,12 @@ def _energy(report: Report) -> Chart:
     totals = few(summary.component_energy(report))
     names = list(totals)
     traces: list[Trace] = []
-    for index, action in enumerate(dict.fromkeys(row.action for row in components(report))):
+    every = list(dict.fromkeys(row.action for row in components(report)))
+    kept = every if len(every) <= len(PALETTE) else every[: len(PALETTE) - 1]
+    for index, action in enumerate([*kept, "other actions"] if len(kept) < len(every) else kept):
         sums = dict.fromkeys(names, 0.0)
         for row in components(report):
-            if row.action == action:
+            if row.action == action or (action not in every and row.action not in kept):
                 sums[row.component if row.component in sums else names[-1]] += row.energy_joules
         traces.append(
             {
@@ -228,7 +230,7 @@ def _timeline(report: Report) -> Chart:
     }
     words = "When each resource is busy; drag to zoom."
     if axis.cuts:
-        words += " Grey stretches stand for equal repetitions that are left out."
+        words += " Grey stretches are left out: equal repetitions, or all after the part that is recorded."
     if many:
         words += " Spans that are too close to be told apart are joined."
     return Chart("Timeline.", words, traces, layout, height=130 + 44 * len(resources), wide=True)

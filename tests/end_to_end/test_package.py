@@ -28,6 +28,7 @@ def test_the_wheel_has_only_the_four_packages_and_the_chip_files(wheel: Path) ->
     assert top == {"hwsim", "mapper", "workloads", "search", "hw_configs"}
     assert "hw_configs/tpu_v4i.yaml" in names
     assert {f"search/validation/{name}.yaml" for name in ("bounds", "recorded", "held_out")} <= set(names)
+    assert {"search/html/page.css", "search/html/page.js"} <= set(names)
     assert any(name.startswith("workloads/catalog/") and name.endswith(".json.gz") for name in names)
     assert not any("__pycache__" in name or name.endswith(".pyc") for name in names)
 
