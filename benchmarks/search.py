@@ -36,7 +36,7 @@ def report(sampler: str, rows: Sequence[Row], cpu: float, driver: float, wall: f
         f"{sampler:8} {len(rows)} trials, {len(new)} new designs, {len(closed)} by the closed form alone"
         f" ({_mean(closed):.0f} ms CPU), {len(engine)} on the engine ({_mean(engine):.0f} ms CPU);"
         f" {cpu:.1f} s CPU, of it driver {driver:.1f} s; {wall:.1f} s wall;"
-        f" new designs per second on two cores: {2 * len(new) / cpu:.1f} by CPU time, {len(new) / wall:.1f} by wall time",
+        f" new designs per second on two cores: {2 * len(new) / cpu:.1f} by CPU time, {len(new) / wall:.1f} by wall",
         flush=True,
     )
 
