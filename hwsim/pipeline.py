@@ -178,8 +178,8 @@ def contraction(tiling: Tiling, place: Place) -> tuple[Node, ...]:
     """The tasks of one contraction."""
     # What can be loaded ahead is asked for first: behind a load that waits for the computation it would wait as well.
     ordered: list[Operand] = sorted(OPERANDS, key=lambda role: not place.doubled(role))
-    moved = [(tiling.depth(role), role) for role in ordered if role not in tiling.resident]
-    at = tuple(tuple(role for depth, role in moved if depth == here) for here in range(len(tiling.loops) + 1))
+    moved: list[tuple[int, Operand]] = [(tiling.depth(role), role) for role in ordered if role not in tiling.resident]
+    at: _Fetched = tuple(tuple(role for depth, role in moved if depth == here) for here in range(len(tiling.loops) + 1))
     return _body(tiling, place, at, 0, tiling.nest.full, True, True)
 
 

@@ -20,7 +20,7 @@ from hwsim.nest import Gemm, Nest, gemm_of, span, tile_bytes
 from hwsim.operand import OPERANDS
 from hwsim.pipeline import TICKS_PER_CYCLE
 from hwsim.schedule import Level
-from hwsim.units.base import Folds
+from hwsim.units.base import Folds, Searchable
 from hwsim.units.systolic_array import SystolicArray
 from mapper.base import OBJECTIVES, Found, Goal, Mapper, Objective, Task, get_mapper
 from mapper.coarse import coarse_with
@@ -90,9 +90,11 @@ def compiled_look(task: Task, machine: Machine, objective: Objective) -> Look:
     """The compiled way to look at tilings, or the plain one where the compiled does not cover the task."""
     nest, unit = task.nest, task.unit
     pad, place = machine.scratchpad(unit.name), machine.places[unit.name]
-    space = unit.search_space(nest) if isinstance(unit, SystolicArray) and nest.dims else None
+    space = unit.search_space(nest) if isinstance(unit, Searchable) and nest.dims else None
     flat = None if pad is None or place.port.dram is not None else _flat(nest)
-    if space is None or space.bits_per_cycle or flat is None or pad is None:
+    if not isinstance(unit, SystolicArray) or flat is None or pad is None:
+        return looking(task, machine, objective)
+    if not isinstance(space, Folds) or space.bits_per_cycle:
         return looking(task, machine, objective)
     from mapper._fast_kernels import best_tiling
 

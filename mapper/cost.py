@@ -143,7 +143,7 @@ def transfers_of(task: Task, machine: Machine, tilings: Tilings) -> Transfers:
     nest, unit = task.nest, task.unit.name
     tile, trips = tilings.extents, dict(zip(nest.dims, tilings.trips, strict=True))
     roles: tuple[Operand, ...] = tuple(role for role in OPERANDS if role not in task.resident)
-    swept = {role: _swept_bytes(nest.operand(role), nest, tile, trips) for role in roles}
+    swept: dict[Operand, Any] = {role: _swept_bytes(nest.operand(role), nest, tile, trips) for role in roles}
     pace: dict[Operand, Any] = {}
     first: Any = 0.0
     if machine.places[unit].port.bytes_per_tick is not None:
@@ -159,7 +159,7 @@ def costs_in_order(transfers: Transfers, compute: Any, order: Sequence[str]) -> 
     """Cost of tilings whose outer loops run in one order, outermost first."""
     nest = transfers.task.nest
     trips = dict(zip(nest.dims, transfers.tilings.trips, strict=True))
-    visits = {role: _visits(nest.operand(role), order, trips) for role in transfers.roles}
+    visits: dict[Operand, Any] = {role: _visits(nest.operand(role), order, trips) for role in transfers.roles}
     return _costs(transfers, compute, visits)
 
 

@@ -288,7 +288,7 @@ def _leading(objective: Objective, costs: Costs, count: int) -> tuple[tuple[floa
     """The smallest key of some candidates and the place of the first that has it."""
     keys = (*rank(objective, costs.seconds, costs.energy_joules, costs.outer_bytes), costs.tiles)
     place = first_of(keys, count)
-    return tuple(float(column[place]) if np.ndim(column) else float(column) for column in keys), place
+    return tuple(float(np.ravel(column)[place if np.ndim(column) else 0]) for column in keys), place
 
 
 def _snapped(nest: Nest, inner: tuple[Level, ...], tilings: Mapping[str, Any]) -> dict[str, Any]:
