@@ -36,6 +36,8 @@ _BOUNDS = (
     (k.OUTER_BEHIND, 0),
 )
 """Kind and objective of the bounds of the outer traffic, as ``floor_value`` wants them."""
+_NEEDED = ((0, 1), (1, 0), (0, 1), (2, 0))
+"""Columns of these that count for each objective; the others are taken as free."""
 _MOST_ENTRIES, _MOST_LIST_NODES = 512, 8000
 """Buffer tilings that a list may hold, and nodes to find them; with more, one bound stands for all of them."""
 _NO_ENTRIES, _NO_STAYS = np.empty((0, 1, 4)), np.empty(0, np.int64)
@@ -187,6 +189,9 @@ def floor_of(hunt: Hunt) -> float:
 def listed_tiles(hunt: Hunt, stay: int, limit: float) -> tuple[Any, Any, int]:
     """The buffer tilings within a limit when one operand stays in the lanes; a number of -1 where they are too many."""
     state, dims = hunt.state, len(hunt.largest)
+    if stay in hunt.least:
+        # They were too many within a lower limit.
+        return _NO_ENTRIES, _NO_STAYS, -1
     rows = relaxed_rows(hunt)
     entries, stays, count = np.empty((_MOST_ENTRIES, dims, 4)), np.empty(_MOST_ENTRIES, np.int64), 0
     for outer_stay in range(3):
@@ -197,8 +202,7 @@ def listed_tiles(hunt: Hunt, stay: int, limit: float) -> tuple[Any, Any, int]:
         )  # fmt: skip
         state.nodes += int(nodes)
         if count < 0:
-            if stay not in hunt.least:
-                hunt.least[stay] = _outer_least(hunt, stay)
+            hunt.least[stay] = _outer_least(hunt, stay)
             break
     return entries, stays, int(count)
 
@@ -210,10 +214,11 @@ def _outer_least(hunt: Hunt, stay: int) -> Any:
     """
     state, arrays = hunt.state, hunt.flat.outer_only
     single, _ = relaxed_rows(hunt)
-    least = np.full((3, 5), math.inf)
+    least = np.zeros((3, 5))
+    needed = _NEEDED[hunt.order] if arrays["scalars"][k.DOUBLED] > 0 else (*_NEEDED[hunt.order], 3, 4)
     spare = np.zeros_like(state.rows)
-    for outer_stay, (column, (kind, order)) in itertools.product(range(3), enumerate(_BOUNDS)):
-        arrays["kind"] = kind
+    for outer_stay, column in itertools.product(range(3), needed):
+        arrays["kind"], order = _BOUNDS[column]
         best, optimum = np.full(3, math.inf), np.full(3, math.inf)
         mode = np.array([stay, -1, outer_stay, -1, 0])
         nodes = search_tiles(

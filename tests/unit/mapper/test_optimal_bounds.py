@@ -21,6 +21,7 @@ from mapper.optimal._table_kernels import array_row, buffer_row
 from mapper.optimal._tile_kernels import evaluate, keys, open_tiles, ordered, overlap_limit, tighten_tiles
 from mapper.optimal.lanes import Hunt, floor_of, listed_tiles, new_hunt, whole_rows
 from mapper.optimal.problem import Flat, flat_problem
+from mapper.optimal.search import search
 from mapper.optimal.state import ORDERS, cost_room
 from tests.unit.mapper.small_chips import CHIPS, machine_of, random_operator, task_of
 
@@ -114,6 +115,20 @@ def _within_bounds(hunt: Hunt, one: _Mapping, value: float) -> bool:
         some, state.scratch,
     )  # fmt: skip
     return bool(left > 0)
+
+
+@pytest.mark.parametrize("name", SPATIAL)
+@pytest.mark.parametrize("operator", ["matmul:m=9,n=10,k=7", "conv2d:n=1,c=4,h=6,w=3,k=5,r=3,s=1"])
+def test_options_that_others_beat_are_not_missed(name: str, operator: str, tmp_path: Path) -> None:
+    machine = machine_of(tmp_path, name)
+    task = task_of(machine, operator, 200.0)
+    assert task is not None
+    flat = flat_problem(task, machine)
+    assert flat is not None
+    for objective in ("latency", "energy", "edp", "traffic"):
+        found, other = (search(flat, objective, math.inf, pruned) for pruned in (True, False))
+        assert found.proven and other.proven
+        assert found.bound == pytest.approx(other.bound, rel=1e-10, abs=0)
 
 
 @pytest.mark.parametrize("name", SYSTOLIC)
