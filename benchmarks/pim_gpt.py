@@ -1,6 +1,6 @@
 """PIM-GPT's eight models: latency, energy, breakdown, row hits, and the baselines under three ways to run them.
 
-    python benchmarks/pim_gpt.py [--chip pim_gpt|gddr6_aim] [--full] [--sweep]
+    python -m benchmarks.pim_gpt [--chip pim_gpt|gddr6_aim] [--full] [--sweep]
 
 Without --full a step in the middle of 1,024 tokens stands for the mean; with it all tokens are summed. --sweep adds
 what the clock of the MACs, the interface and the context change.

@@ -239,7 +239,8 @@ def play(
     used = _used(device, policy, writes=bool(requests.write.any()), reads=not requests.write.all())
     tables, state = _tables(device, policy, settings, used), _state(device, policy)
     columns = (requests.time, requests.write, requests.line, requests.bank, requests.row, requests.column)
-    work = np.full((len(requests), layout.WORK_COLUMNS), -1, dtype=np.int64)
+    work = np.empty((len(requests), layout.WORK_COLUMNS), dtype=np.int64)
+    work[:, len(columns) :] = -1
     for index, column in enumerate(columns):
         work[:, index] = column
     parts: list[Integers] = []

@@ -12,7 +12,7 @@ from hwsim.dram.requests import Commands
 from hwsim.dram.timing import load_standard
 from hwsim.dram.trace_energy import device_energy, open_ticks, refresh_joules, row_joules, trace_energy
 
-NAMES = ("gddr6", "hbm2", "hbm3", "ddr5", "lpddr5")
+NAMES = ("gddr6", "hbm2", "hbm2_pim", "hbm3", "ddr5", "lpddr5")
 
 
 def trace(device_name: str, entries: list[tuple[int, str, int]]) -> Commands:

@@ -14,7 +14,7 @@ from hwsim.dram.policy import Policy, ramulator2
 from hwsim.dram.requests import Outcome, Requests, trace_lines
 from workloads.errors import UserError
 
-NAMES = ("gddr6", "hbm2", "hbm3", "ddr5", "lpddr5")
+NAMES = ("gddr6", "hbm2", "hbm2_pim", "hbm3", "ddr5", "lpddr5")
 
 
 def crowded(device: Device, seed: int, count: int, writes: int, rows: int, gap: int) -> Requests:
