@@ -57,19 +57,16 @@ def compare(
     `hwsim cache`), so that an interrupted comparison goes on where it was.
     """
     from hwsim.config import chip_names
-    from hwsim.output import check_writable
     from hwsim.progress import track
     from search.comparison.metrics import find_baseline
-    from search.comparison.pictures import check_plot
+    from search.comparison.pictures import check_outputs
     from search.comparison.plan import make_plan
     from search.comparison.run import run
     from search.comparison.sweeps import parse_sweeps, settings_of
 
     wanted = {"csv": csv_path, "json": json_path, "parquet": parquet_path}
     files = {kind: path for kind, path in wanted.items() if path is not None}
-    check_writable(files.values())
-    if plot is not None:
-        check_plot(plot)
+    check_outputs(files.values(), plot)
     parsed = parse_sweeps(sweeps)
     keys = {sweep.key: int(sweep.values[0]) for sweep in parsed if sweep.key in ("prompt", "output")}
     chosen = _phase(phase, keys.get("prompt", prompt), keys.get("output", output))
@@ -116,7 +113,10 @@ def _write(comparison: Comparison, baseline: int | None, files: dict[str, str], 
 
 def _title(plan: Plan) -> str:
     models = ", ".join(dict.fromkeys(model.name for model in plan.models))
-    return f"{models if len(models) < 60 else f'{len(plan.models)} models'} on {len(plan.chips)} chips"
+    chips = ", ".join(dict.fromkeys(chip.name for chip in plan.chips))
+    return f"{models if len(models) < 60 else f'{len(plan.models)} models'} on " + (
+        chips if len(chips) < 60 else f"{len(plan.chips)} chips"
+    )
 
 
 def _split(texts: str) -> list[str]:

@@ -44,8 +44,8 @@ METRICS = (
     Metric("energy", "Energy", Measure("energy", "J"), ("energy_joules",)),
     Metric("energy_delay", "Energy-delay product", Measure("energy x delay", "J s"), ("energy_delay_joule_seconds",)),
     Metric(
-        "work_per_joule", "Work per joule", Measure("tokens per joule", "tokens/J"),
-        ("tokens_per_joule", "inferences_per_joule"), Measure("inferences per joule", "inferences/J"),
+        "work_per_joule", "Work per joule", Measure("work per joule", "tokens/J"),
+        ("tokens_per_joule", "inferences_per_joule"), Measure("work per joule", "inferences/J"),
     ),
     Metric(
         "cost", "Cost", Measure("cost of a million tokens", "USD"), ("dollars_per_million",),

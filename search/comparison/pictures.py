@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hwsim.output import OutputError, check_writable
@@ -22,17 +22,23 @@ def is_folder(path: str) -> bool:
     return Path(path).is_dir() or path.endswith(("/", os.sep)) or not Path(path).suffix
 
 
-def check_plot(path: str) -> None:
-    """Refuse what could not be drawn or written later.
+def check_outputs(files: Iterable[str], plot: str | None) -> None:
+    """Refuse files and figures that could not be drawn or written later, before the long work starts.
 
     Raises:
-        PlotError: a file of an unknown format.
-        OutputError: a place where nothing can be written.
+        PlotError: a figure of an unknown format.
+        OutputError: a place where nothing can be written, or one file for two outputs.
     """
-    if not is_folder(path):
-        picture_format(path)
-        check_writable([path])
+    if plot is None or is_folder(plot):
+        check_writable(files)
+        if plot is not None:
+            _check_folder(plot)
         return
+    picture_format(plot)
+    check_writable([*files, plot])
+
+
+def _check_folder(path: str) -> None:
     target = Path(os.path.realpath(path))
     standing = target if target.exists() else target.parent
     if not standing.is_dir():

@@ -27,7 +27,7 @@ def bars_size(chart: Bars) -> tuple[float, float]:
         lines = [wrapped(name, 30).count("\n") + 1 for name in _names(chart)]
         return 6.4, 1.0 + sum(max(0.28, 0.15 * count) for count in lines)
     width = 1.4 + len(chart.groups) * max(0.9, _PER_BAR * (len(chart.series) + 0.8))
-    return min(max(width, 4.2), 16.0), 3.6
+    return min(max(width, 4.2), 16.0), 3.1
 
 
 def _sideways(chart: Bars) -> bool:
@@ -35,16 +35,17 @@ def _sideways(chart: Bars) -> bool:
 
 
 def _names(chart: Bars) -> tuple[str, ...]:
-    return chart.groups if len(chart.series) == 1 else tuple(series.name for series in chart.series)
+    return tuple(series.name for series in chart.series) if len(chart.groups) == 1 else chart.groups
 
 
 def draw_bars(axes: Axes, chart: Bars) -> Keys:
     """Draw grouped bars: upright in groups, or lying with a name each where there is only one group or series."""
     if _sideways(chart):
-        values = chart.series[0].values if len(chart.series) == 1 else tuple(one.values[0] for one in chart.series)
+        single = len(chart.groups) == 1
+        values = tuple(one.values[0] for one in chart.series) if single else chart.series[0].values
         _lying(axes, chart, _names(chart), values)
-        only = chart.groups if len(chart.groups) == 1 else (chart.series[0].name,)
-        axes.set_title(wrapped(f"{chart.title}: {only[0]}" if only[0] else chart.title, 58))
+        only = chart.groups[0] if single else chart.series[0].name
+        axes.set_title(wrapped(f"{chart.title}: {only}" if only else chart.title, 58))
         return []
     axes.set_title(chart.title)
     return _upright(axes, chart, bars_size(chart)[0])
@@ -149,7 +150,7 @@ def _bar(axes: Axes, place: float, width: float, value: Value, one: Look, text: 
 
 def claims_size(chart: Claims) -> tuple[float, float]:
     """Width and height in inches."""
-    return min(max(1.6 + 0.85 * len(chart.claims), 4.2), 16.0), 3.8
+    return min(max(1.6 + 0.85 * len(chart.claims), 4.2), 16.0), 3.3
 
 
 def draw_claims(axes: Axes, chart: Claims) -> Keys:
@@ -162,7 +163,7 @@ def draw_claims(axes: Axes, chart: Claims) -> Keys:
     keys = _upright(axes, Bars(chart.title, chart.measure, tuple(groups), series), claims_size(chart)[0])
     logarithmic = axes.get_yscale() == "log"
     low, high = axes.get_ylim()
-    axes.set_ylim(low, high * (high / low) ** 0.12 if logarithmic else high * 1.1)
+    axes.set_ylim(low, high * (high / low) ** 0.2 if logarithmic else high * 1.1)
     for place, claim in enumerate(chart.claims):
         axes.text(
             place, 0.99, error_text(claim.published, claim.simulated), transform=axes.get_xaxis_transform(),

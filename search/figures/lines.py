@@ -20,7 +20,7 @@ _DOUBLING = 1.5
 
 def lines_size(chart: Lines) -> tuple[float, float]:
     """Width and height in inches."""
-    return 6.0, 4.0
+    return 6.0, 3.4
 
 
 def draw_lines(axes: Axes, chart: Lines) -> Keys:

@@ -19,7 +19,7 @@ MOST_NAMES = 14
 
 def points_size(chart: Roofline | Scatter) -> tuple[float, float]:
     """Width and height in inches."""
-    return 7.2, 4.8
+    return 7.2, 4.4
 
 
 def draw_roofline(axes: Axes, chart: Roofline) -> Keys:

@@ -12,7 +12,7 @@ from search.figures.style import label, look, set_axis, wrapped
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_PARTS = 12
+MOST_PARTS = 16
 _READABLE = 0.07
 """Share of the axis from which a segment has room for its percentage."""
 _DECADE = 10.0
@@ -48,7 +48,8 @@ def draw_stacks(axes: Axes, chart: Stacks) -> Keys:
             fontsize=7.5,
         )  # fmt: skip
     axes.set_yticks(range(len(chart.bars)), [wrapped(name, 34) for name in chart.bars])
-    axes.set_ylim(len(chart.bars) - 0.4, -0.6)
+    margin = max(0.6, (3 - len(chart.bars)) / 2)
+    axes.set_ylim(len(chart.bars) - 1 + margin, -margin)
     axes.tick_params(axis="y", length=0)
     axes.set_title(chart.title)
     looks = [look(index) for index in range(len(parts))]

@@ -74,21 +74,8 @@ def render(figure: Figure, file_format: str) -> bytes:
     """A figure as the bytes of a file ("png", "svg" or "pdf"); equal figures give equal bytes."""
     buffer = io.BytesIO()
     with styled():
-        _settle(figure)
         figure.savefig(buffer, format=file_format, metadata=cast("Any", _DATES[file_format]))
     return buffer.getvalue()
-
-
-def _settle(figure: Figure) -> None:
-    """Lay out once and round the places of all axes.
-
-    The solver of the layout differs in the last bit from time to time, and names in an SVG file are hashes of all bits.
-    """
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    for axes in figure.axes:
-        left, bottom, width, height = (round(value, 6) for value in axes.get_position(original=True).bounds)
-        axes.set_position((left, bottom, width, height))
 
 
 def spans_decades(values: Sequence[float]) -> bool:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, replace
 from pathlib import Path
 
@@ -157,6 +158,16 @@ def test_an_interrupted_run_keeps_what_it_finished(chips: list[Chip]) -> None:
     assert [store.get(point) is not None for point in points(plan)] == [True] * 3 + [False] * 3
 
 
+def test_runs_at_the_same_time_agree_and_leave_whole_entries(chips: list[Chip], folder: Path) -> None:
+    plan = plan_of(chips, sweeps=["bits=8,16"])
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: run(plan, jobs=1), range(4)))
+    assert all(one == found[0] for one in found)
+    store = open_store(plan)
+    assert [store.get(point) for point in points(plan)] == list(found[0].rows)
+    assert list(folder.rglob("*.tmp")) == []
+
+
 def test_a_damaged_entry_is_computed_again_and_written_anew(chips: list[Chip], folder: Path) -> None:
     plan = plan_of(chips[:1], models=SMALL[:1])
     first = run(plan)
@@ -284,7 +295,9 @@ def test_figures_have_every_point_also_those_without_a_result(comparison: Compar
     assert [series.values[0] for series in latency.series[:2]] == [row.seconds for row in comparison.rows[:2]]
     assert len(roofline.marks) == 4 and len(roofline.absent) == 2
     assert len(stacks.bars) == 6
-    assert "cost" not in drawn and all(value(row, METRICS[-1]) is None for row in comparison.rows)
+    metrics = ["latency", "throughput", "energy", "energy_delay", "work_per_joule"]
+    assert list(drawn) == [*metrics, "roofline", "time_by_kind", "time_by_bound", "energy_by_component"]
+    assert all(value(row, METRICS[-1]) is None for row in comparison.rows)
     shown = charts(comparison, baseline=0)["latency"]
     assert isinstance(shown, Bars) and shown.series[0].values == (1.0, 1.0) and shown.reference == 1.0
 

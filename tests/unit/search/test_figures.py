@@ -128,7 +128,7 @@ def test_the_smallest_of_many_parts_are_added_up_and_nothing_is_lost() -> None:
     kept = few(parts)
     assert len(kept) == MOST_PARTS
     assert sum(float(part.values[0]) for part in kept) == pytest.approx(210.0)
-    assert kept[-1].name == "9 others"
+    assert kept[-1].name == "5 others"
 
 
 def test_the_front_is_what_no_other_beats() -> None:
