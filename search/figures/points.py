@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hwsim.plot import MARKERS
 from search.figures.bars import Keys
 from search.figures.charts import Mark, Roof, Roofline, Scatter
-from search.figures.style import look, outlined, set_axis, spans_decades
+from search.figures.style import ink, look, outlined, set_axis, spans_decades
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ def points_size(chart: Roofline | Scatter) -> tuple[float, float]:
 
 
 def draw_roofline(axes: Axes, chart: Roofline) -> Keys:
-    """Draw one roof per chip, and a mark per point: colour and roof by chip, shape by model."""
+    """Draw one roof per chip, and a mark per point: colour by chip, or colour and number where shapes are models."""
     series = [roof.name for roof in chart.roofs]
     xs = [mark.x for mark in chart.marks] + [roof.peak / roof.bandwidth for roof in chart.roofs if _whole(roof)]
     ys = [mark.y for mark in chart.marks] + [roof.peak for roof in chart.roofs if roof.peak]
@@ -103,10 +103,19 @@ def _marks(axes: Axes, marks: Sequence[Mark], series: list[str]) -> Keys:
 
     groups = list(dict.fromkeys(mark.group for mark in marks))
     several = len(groups) > 1
-    for mark in marks:
+    for place, mark in enumerate(marks):
+        above = 3 + place / len(marks)
         one = look(series.index(mark.series))
         shape = MARKERS[groups.index(mark.group) % len(MARKERS)] if several else one.marker
-        axes.scatter(mark.x, mark.y, 42, color=one.line, marker=shape, edgecolors="black", linewidths=0.6, zorder=3)
+        size = 90 if several else 42
+        axes.scatter(
+            mark.x, mark.y, size, color=one.line, marker=shape, edgecolors="black", linewidths=0.6, zorder=above
+        )
+        if several:
+            axes.annotate(
+                str(series.index(mark.series) + 1), (mark.x, mark.y), ha="center", va="center_baseline", fontsize=6.5,
+                color=ink(one.line), zorder=above,
+            )  # fmt: skip
         if mark.name and len(marks) <= MOST_NAMES:
             axes.annotate(mark.name, (mark.x, mark.y), (6, -9), textcoords="offset points", fontsize=7)
     shown = [name for name in series if any(mark.series == name for mark in marks)]
@@ -114,7 +123,8 @@ def _marks(axes: Axes, marks: Sequence[Mark], series: list[str]) -> Keys:
     for name in shown:
         one = look(series.index(name))
         marker = "s" if several else one.marker
-        keys.append((Line2D([], [], color=one.line, marker=marker, linestyle="none", markeredgecolor="black"), name))
+        text = f"{series.index(name) + 1}: {name}" if several else name
+        keys.append((Line2D([], [], color=one.line, marker=marker, linestyle="none", markeredgecolor="black"), text))
     for index, group in enumerate(groups if several else []):
         hollow = Line2D([], [], color="white", marker=MARKERS[index % len(MARKERS)], linestyle="none",
                         markeredgecolor="black")  # fmt: skip

@@ -92,6 +92,12 @@ def label(value: Value, measure: Measure) -> str:
     return number(value) if value >= 1000 else f"{value:.3g}"
 
 
+def ink(color: str) -> str:
+    """Black or white, whichever is read better on a colour such as ``#0072B2`` (ITU-R BT.601 luma)."""
+    red, green, blue = (int(color[place : place + 2], 16) for place in (1, 3, 5))
+    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 125 else "white"
+
+
 def outlined() -> list[Any]:
     """Path effects that keep small text readable over lines."""
     from matplotlib.patheffects import withStroke

@@ -117,6 +117,11 @@ def test_panels_with_equal_series_share_one_legend() -> None:
     assert not figure.legends and all(axes.get_legend() is not None for axes in figure.axes)
 
 
+def test_points_of_several_models_carry_the_number_of_their_chip() -> None:
+    written = texts(draw(CHARTS["roofline"]))
+    assert {"1", "2", "1: tpu", "2: gpu", "llama", "gpt2"} <= set(written)
+
+
 def test_many_series_all_look_different() -> None:
     looks = [look(index) for index in range(64)]
     assert len({(one.color, one.hatch) for one in looks}) == 64
