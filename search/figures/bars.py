@@ -163,7 +163,7 @@ def draw_claims(axes: Axes, chart: Claims) -> Keys:
     keys = _upright(axes, Bars(chart.title, chart.measure, tuple(groups), series), claims_size(chart)[0])
     logarithmic = axes.get_yscale() == "log"
     low, high = axes.get_ylim()
-    axes.set_ylim(low, high * (high / low) ** 0.12 if logarithmic else high * 1.1)
+    axes.set_ylim(low, high * (high / low) ** 0.2 if logarithmic else high * 1.1)
     for place, claim in enumerate(chart.claims):
         axes.text(
             place, 0.99, error_text(claim.published, claim.simulated), transform=axes.get_xaxis_transform(),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 DOTS_PER_INCH = 150
 _NOTE_SIZE = 7.0
 _LINE_INCHES = 0.18
+_LETTER_INCHES = 0.13
 _LETTERS_PER_INCH = 12
 _TITLE_INCHES = 0.3
 _WIDE_INCHES = 9.0
@@ -72,7 +73,15 @@ def draw(charts: Chart | Sequence[Chart], title: str = "", note: str = "", colum
         # Laid out once here, instead of at each of several files.
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
+    for axes in places:
+        _round_place(axes)
     return figure
+
+
+def _round_place(axes: Axes) -> None:
+    """Round where axes are: the solver differs in the last bit at times, and names in SVG files hash all bits."""
+    left, bottom, width, height = (round(value, 6) for value in axes.get_position(original=True).bounds)
+    axes.set_position((left, bottom, width, height))
 
 
 def picture(
@@ -111,10 +120,19 @@ def _own_legends(
         taken.append(0.0)
         if keys and last[_texts(keys)] == place:
             legend, rows = _legend(axes, keys, widths[place % len(widths)], "upper center")
-            below = axes.transAxes + ScaledTranslation(0, -_BELOW_INCHES, figure.dpi_scale_trans)
+            inches = _BELOW_INCHES + _LETTER_INCHES * _lines_below(axes)
+            below = axes.transAxes + ScaledTranslation(0, -inches, figure.dpi_scale_trans)
             legend.set_bbox_to_anchor((0.5, 0.0), transform=below)
             taken[place] = _LINE_INCHES * rows
     return taken
+
+
+def _lines_below(axes: Axes) -> int:
+    """Lines between the axes and a legend beyond the two for which there is room: of names, and of a remark below."""
+    labels = axes.get_xticklabels()
+    names = max((text.get_text().count("\n") + 1 for text in labels), default=1)
+    turned = any(text.get_rotation() for text in labels)
+    return max(0, names + 2 * turned + bool(axes.get_xlabel()) - 2)
 
 
 def _legend(owner: Any, keys: Keys, width: float, place: str) -> tuple[Any, int]:
