@@ -99,7 +99,7 @@ def _upright(axes: Axes, chart: Bars, inches: float) -> Keys:
     set_axis(axes, "y", chart.measure, (*known, *_one(chart.reference)))
     labelled = len(groups) * len(series) <= MOST_LABELS
     if labelled:
-        _room_above(axes)
+        _room_above(axes, max((len(label(value, chart.measure)) for value in known), default=0))
     width = _WIDTH / len(series)
     for index, one in enumerate(series):
         for group, value in enumerate(one.values):
@@ -118,10 +118,11 @@ def _upright(axes: Axes, chart: Bars, inches: float) -> Keys:
     ]
 
 
-def _room_above(axes: Axes) -> None:
-    """Space for values written upright above the tallest bar."""
+def _room_above(axes: Axes, letters: int) -> None:
+    """Space for values written upright above the tallest bar, the longest of so many letters."""
     low, high = axes.get_ylim()
-    axes.set_ylim(low, high * (high / low) ** 0.16 if axes.get_yscale() == "log" else high * 1.16)
+    share = 0.16 * max(1.0, letters / 6)
+    axes.set_ylim(low, high * (high / low) ** share if axes.get_yscale() == "log" else high * (1 + share))
 
 
 def _bar(axes: Axes, place: float, width: float, value: Value, one: Look, text: str) -> None:

@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
-from hwsim.config import load_chip
-from hwsim.fpga.dataflow import play_plan
-from hwsim.fpga.kernels import DESIGNS, Style
-from mapper.estimate import make_estimator
-from workloads.catalog import load
+from collections.abc import Mapping
+from statistics import geometric_mean
 
-PRIOR_MILLISECONDS = {
-    "Allo": {64: 205, 128: 371, 256: 741, 512: 1334, 1024: 3777},
-    "DFX": {64: 349, 128: 693, 256: 1413, 512: 2825, 1024: 6079},
-}
-"""Prefill of GPT-2 medium by tokens (repository of InTAR)."""
+from search.validation.groups.fpga import kernel_cases
+from search.validation.groups.fpga_designs import PRIOR, gpt2_milliseconds
+
 CHIPS = {"U280": "intar_u280", "VPK180": "intar_vpk180"}
-BITS = {"weight": 4, "activation": 8, "input": 8, "output": 8, "state": 8}
-STYLES: tuple[Style, ...] = ("sequential", "dataflow")
+OWN, FIXED = "reconfigurable", ("sequential", "dataflow")
 
 
 def values(_: bool) -> dict[str, float]:
-    """``KERNEL: over STYLE``, ``BOARD: TOKENS tokens`` in ms, and ``BOARD: TOKENS tokens over PRIOR``."""
+    """Speed-ups of the reconfigurable style and GPT-2 medium, see ``_styles`` and ``_gpt2``."""
+    return {**_styles(), **_gpt2()}
+
+
+def _styles() -> Mapping[str, float]:
+    """``KERNEL: over STYLE`` and ``mean over STYLE``, the geometric one of all kernels."""
+    cycles = {case.quantity: case.simulated for case in kernel_cases()}
+    kernels = dict.fromkeys(name.partition(",")[0] for name in cycles)
     values: dict[str, float] = {}
-    for kernel in ("mlp", "cnn-4l"):
-        own = play_plan(DESIGNS[kernel, "reconfigurable"]())
-        values |= {f"{kernel}: over {style}": play_plan(DESIGNS[kernel, style]()) / own for style in STYLES}
-    for board, name in CHIPS.items():
-        estimator = make_estimator(load_chip(name))
-        for tokens in PRIOR_MILLISECONDS["DFX"]:
-            graph = load("gpt2-medium", "prefill", context=tokens, bits=BITS)
-            milliseconds = 1e3 * estimator.report(graph).seconds
-            values[f"{board}: {tokens} tokens"] = milliseconds
-            for prior, times in PRIOR_MILLISECONDS.items():
-                values[f"{board}: {tokens} tokens over {prior}"] = times[tokens] / milliseconds
-    for prior, times in PRIOR_MILLISECONDS.items():
-        ratios = [values[f"{board}: {tokens} tokens over {prior}"] for board in CHIPS for tokens in times]
-        values |= {f"lowest over {prior}": min(ratios), f"highest over {prior}": max(ratios)}
+    for style in FIXED:
+        ratios = {f"{one}: over {style}": cycles[f"{one}, {style}"] / cycles[f"{one}, {OWN}"] for one in kernels}
+        values |= {**ratios, f"mean over {style}": geometric_mean(ratios.values())}
+    return values
+
+
+def _gpt2() -> Mapping[str, float]:
+    """``BOARD, STYLE: N tokens`` (ms), ``lowest|highest over PRIOR, STYLE``, ``BOARD over PRIOR: N tokens``."""
+    values: dict[str, float] = {}
+    for style in (*FIXED, OWN):
+        times = {board: gpt2_milliseconds(chip, style) for board, chip in CHIPS.items()}
+        for board, by_tokens in times.items():
+            values |= {f"{board}, {style}: {tokens} tokens": ms for tokens, ms in by_tokens.items()}
+        for prior, printed in PRIOR.items():
+            ratios = {
+                f"{board} over {prior}: {tokens} tokens": printed[tokens] / ms
+                for board, by_tokens in times.items()
+                for tokens, ms in by_tokens.items()
+            }
+            values[f"lowest over {prior}, {style}"] = min(ratios.values())
+            values[f"highest over {prior}, {style}"] = max(ratios.values())
+            if style == OWN:
+                values |= ratios
     return values
