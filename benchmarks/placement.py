@@ -18,7 +18,8 @@ from hwsim.config import load_chip
 from hwsim.machine import make_machine
 from mapper.base import Goal
 from mapper.estimate import Estimator
-from mapper.graph import Search, pieces_of, placement_costs
+from mapper.graph import Search, placement_costs
+from mapper.pieces import pieces_of
 from mapper.placement.assign import segment_problem
 from mapper.placement.problem import Edge, Job, Plan, Problem
 from mapper.placement.solve import solve

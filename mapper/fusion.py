@@ -19,7 +19,8 @@ from mapper.fusion_attention import online_groups
 from mapper.fusion_cost import Cost, additive, outer_memories, price, whole_cost
 from mapper.fusion_groups import LONGEST, Group, groups_of, least_bytes
 from mapper.fusion_rows import Halo
-from mapper.graph import Search, map_step, pieces_of
+from mapper.graph import Search, map_step
+from mapper.pieces import pieces_of
 from mapper.residency import Piece, Reserved, plan
 from workloads.graph import OperatorGraph
 

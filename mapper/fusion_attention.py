@@ -17,7 +17,8 @@ from hwsim.schedule import Mapping as OpMapping
 from hwsim.schedule import Placement
 from hwsim.work import chunk_of
 from mapper.fusion_groups import Group, chunk_sizes, may_hold, store_of
-from mapper.graph import step_of, unit_for
+from mapper.graph import step_of
+from mapper.pieces import unit_for
 from mapper.residency import GROUP_TILE_SHARE, Piece
 from workloads.graph import Access, Family, Loop, Op, Role, Tensor, number, points, size_bytes
 

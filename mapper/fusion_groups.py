@@ -11,7 +11,8 @@ from hwsim.schedule import Mapping as OpMapping
 from hwsim.schedule import Placement
 from hwsim.work import chunk_of, touched_bytes
 from mapper.fusion_rows import Axis, Cut, Halo, axes_of, cut, internal_tensors
-from mapper.graph import step_of, unit_for
+from mapper.graph import step_of
+from mapper.pieces import unit_for
 from mapper.residency import GROUP_TILE_SHARE, Piece
 from workloads.graph import Family, Op, Role, Tensor, elements, size_bytes
 

@@ -47,7 +47,7 @@ for mapping in ("fast", "optimal"):
 # scratchpad.
 
 # %%
-from mapper.graph import pieces_of
+from mapper.pieces import pieces_of
 from mapper.scratchpad.adapt import problem_of
 from mapper.scratchpad.baselines import baseline
 from mapper.scratchpad.peak import budgets, minimum_peak, with_capacity

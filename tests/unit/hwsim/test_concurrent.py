@@ -23,7 +23,8 @@ from hwsim.simulation import build_program, play_schedule, simulate
 from hwsim.technology import static_power_watts
 from hwsim.waits import tops_of
 from mapper.explain import explain
-from mapper.graph import Search, map_step, map_with, pieces_of
+from mapper.graph import Search, map_step, map_with
+from mapper.pieces import pieces_of
 from workloads.graph import Access, Family, Loop, Op, OperatorGraph, Role, Segment, Tensor
 
 CHIP = """

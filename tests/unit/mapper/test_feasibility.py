@@ -16,7 +16,8 @@ from mapper.cost import held_bytes
 from mapper.estimate import make_estimator
 from mapper.fast import candidate_sizes
 from mapper.feasibility import infeasible, smallest_tile
-from mapper.graph import NoUnitError, map_graph
+from mapper.graph import map_graph
+from mapper.pieces import NoUnitError
 from tests.unit.mapper.test_mappers import task_of
 from workloads.catalog import load
 from workloads.graph import OperatorGraph

@@ -12,7 +12,8 @@ from hwsim.report import Report
 from hwsim.schedule import Schedule
 from hwsim.simulation import simulate
 from mapper.base import Goal, Objective, Rule
-from mapper.graph import Search, map_with, pieces_of, placement_costs
+from mapper.graph import Search, map_with, placement_costs
+from mapper.pieces import pieces_of
 from mapper.placement.assign import assign, better_placed, issue_order, segment_problem
 from mapper.placement.check import problems_of
 from mapper.placement.heft import heft

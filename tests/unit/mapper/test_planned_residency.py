@@ -24,7 +24,8 @@ from hwsim.simulation import build_program, entry_traffic, play_schedule, simula
 from hwsim.work import memory_traffic, nest_for, touched_bytes
 from mapper.estimate import estimate_model, make_estimator
 from mapper.explain_op import explain_operator
-from mapper.graph import Search, first_fit_schedule, pieces_of
+from mapper.graph import Search, first_fit_schedule
+from mapper.pieces import pieces_of
 from mapper.residency import plan as first_fit
 from mapper.scratchpad.adapt import Adapted, compulsory_bytes, problem_of
 from mapper.scratchpad.choose import keeps_orders, outer_bytes, planned_schedule, schedule_of

@@ -9,7 +9,8 @@ from hwsim.config import ChipFileError, load_chip
 from hwsim.report import Report
 from hwsim.simulation import play_schedule
 from mapper.estimate import estimate
-from mapper.graph import NoUnitError, map_graph
+from mapper.graph import map_graph
+from mapper.pieces import NoUnitError
 from search.validation.groups.fpga import BITS, decode_seconds
 from workloads.catalog import load
 from workloads.inline import parse_inline
