@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from statistics import geometric_mean
 
+from hwsim.fpga.kernels import Style
 from search.validation.groups.fpga import kernel_cases
 from search.validation.groups.fpga_designs import PRIOR, gpt2_milliseconds
 
 CHIPS = {"U280": "intar_u280", "VPK180": "intar_vpk180"}
-OWN, FIXED = "reconfigurable", ("sequential", "dataflow")
+OWN: Style = "reconfigurable"
+FIXED: tuple[Style, ...] = ("sequential", "dataflow")
 
 
 def values(_: bool) -> dict[str, float]:
