@@ -90,7 +90,8 @@ def make_evaluator(space_file: str | Path) -> Evaluator:
 def _load_compiled(base: Path) -> None:
     """Run compiled code once, so that loading it does not count as time of the first design."""
     times_of((Repeat(4, (Run(0, 1, (), 0),)), Mark(0)), Size(1, 1, 1, 1))
-    machine, graph = make_machine(load_chip(base)), parse_inline("matmul:m=4,n=4,k=4")
+    machine = make_machine(load_chip(base))
+    graph = with_precision(parse_inline("matmul:m=4,n=4,k=4"), dict.fromkeys(_ROLES, 1))
     (_, op), *_ = graph.walk()
     for name, unit in machine.arrays.items():
         if unit.refuses(op, graph.by_name) is None:
