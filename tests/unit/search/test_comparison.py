@@ -31,7 +31,7 @@ from workloads.errors import UserError
 from workloads.model import Model
 from workloads.user import open_model
 
-OPTIONS = RunOptions(1, None, None, None, "absorbed", "balanced", True, None, FAST)
+OPTIONS = RunOptions(1, None, None, None, "absorbed", "balanced", True, None, None, FAST)
 ROOT = Path(__file__).parents[3]
 SMALL = ("matmul:m=12,n=10,k=8", "matmul:m=16,n=16,k=16")
 
