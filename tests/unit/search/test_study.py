@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 import search
 from search.journal import JournalFile, StorageError
+from search.objective import QUANTITIES
 from search.reading import read_study
 from search.study import Run
 from search.trials import Row
@@ -97,7 +99,7 @@ def test_the_grid_lists_every_design_once_and_ends_and_samplers_find_its_optimum
 
 
 @pytest.fixture
-def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[str]:
     """A quantity that crashes, hangs or kills its process for some designs."""
     (tmp_path / "nasty_plugin.py").write_text(
         "import os, time\nfrom search.objective import quantity\n"
@@ -113,21 +115,20 @@ def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(Path(__file__).parents[3])]))
-    return "plugins: [nasty_plugin]\n"
+    yield "plugins: [nasty_plugin]\n"
+    # Whatever becomes of the test: the next ones evaluate in this process.
+    QUANTITIES.pop("nasty", None)
 
 
 def test_crashes_and_timeouts_are_recorded_and_end_nothing(plugins: str, tmp_path: Path) -> None:
     space = write_tiny(tmp_path, plugins + SPACE)
-    rows = search.run(space, 12, sampler="random", jobs=2, timeout=0.7, screen=False).rows
+    rows = search.run(space, 12, sampler="random", jobs=2, timeout=2, screen=False).rows
     assert len(rows) == 12
     reasons = {row.outcome.status: row.outcome.reason for row in rows}
     assert {"failed", "timeout"} <= set(reasons)
     assert any("RuntimeError: a bug" in row.outcome.reason for row in rows) or any(
         "ended with code 9" in row.outcome.reason for row in rows
     )
-    from search.objective import QUANTITIES
-
-    QUANTITIES.pop("nasty", None)
 
 
 def test_a_killed_worker_process_costs_one_trial(tiny: Path) -> None:
