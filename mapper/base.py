@@ -74,7 +74,7 @@ class Goal:
     Attributes:
         objective: what is minimized first; the others break ties.
         budget_seconds: wall time per contraction after which an anytime search stops; None is until done.
-        jobs: processor cores that a search may use.
+        jobs: contractions of a graph that are searched at a time, in threads.
     """
 
     objective: Objective = "latency"

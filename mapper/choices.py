@@ -47,7 +47,7 @@ class MappingChoices:
         mapper: name of a registered mapper: fast, optimal or exhaustive.
         objective: what it minimizes: latency, energy, edp (energy times delay) or traffic (of the outer memory).
         budget_seconds: for the optimal mapper, wall time per contraction; None is until proven.
-        jobs: for the optimal mapper, processor cores.
+        jobs: for the optimal mapper, contractions searched at a time.
         cached: whether results of earlier runs are used and new ones kept (see ``mapper.cache``).
         residency: how tensors stay on chip between operators: first-fit, or optimal (``mapper.scratchpad``).
         placement: how operators find their units where several do: peak, heft, ilp or auto (``mapper.placement``).
@@ -194,7 +194,7 @@ _MAPPING = (
     word_option("--objective", OBJECTIVES, "What mappings minimize: edp is energy times delay, traffic that off chip."),
     click.option("--mapper-budget", "budget_seconds", metavar="TIME", callback=_budget,
                  help="With --mapper optimal: at most so long per contraction, as in 2s; says what gap is left."),
-    size_option("--mapper-jobs", "jobs", text="With --mapper optimal: processor cores.", default=1, most=MOST_JOBS),
+    size_option("--mapper-jobs", "jobs", text="With --mapper optimal: searches at a time.", default=1, most=MOST_JOBS),
     word_option("--residency", RESIDENCIES, "What stays on chip; optimal plans it and keeps the better."),
     word_option("--placement", RULES, "Which unit runs an operator, where several can; the best simulated is kept."),
     word_option("--fusion", FUSIONS, "Whether operators run chunk by chunk in groups where that helps (slower)."),

@@ -6,7 +6,8 @@ Equal contractions share one search. The mapper of single contractions is a para
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -16,7 +17,6 @@ from hwsim.nest import Nest, is_contraction
 from hwsim.operand import OPERANDS, Operand
 from hwsim.schedule import Mapping as OpMapping
 from hwsim.schedule import Placement, Schedule, Step
-from hwsim.units.base import ArrayUnit
 from hwsim.work import chunk_of, nest_for, operand_tensors
 from mapper.base import (
     CannotMapError,
@@ -37,7 +37,7 @@ from mapper.quality import note, state
 from mapper.residency import Piece, plan
 from mapper.streams import better_stream, stream_mapping
 from workloads.errors import UserError
-from workloads.graph import Op, OperatorGraph, Tensor
+from workloads.graph import Op, OperatorGraph
 
 if TYPE_CHECKING:
     from mapper.placement.costs import Costs
@@ -213,6 +213,8 @@ def _kept_on_chip(search: Search, graph: OperatorGraph, pieces: Sequence[Piece])
 def first_fit_schedule(search: Search, pieces: Sequence[Piece], placements: tuple[Placement, ...]) -> Schedule:
     """The schedule of pieces in their order, with tensors that stay on chip for as long as they live."""
     steps: list[Step] = []
+    if search.goal.jobs > 1:
+        _solve_side_by_side(search, pieces, placements)
     total = sum(_searched(search.machine, piece) for piece in pieces)
     for index, piece in enumerate(pieces):
         alive = [p for p in placements if p.first_step <= index <= p.last_step]
@@ -256,46 +258,76 @@ def _searched(machine: Machine, piece: Piece) -> bool:
 def map_piece(search: Search, piece: Piece, alive: Sequence[Placement], present: frozenset[str]) -> OpMapping:
     """The mapping of one piece; see ``map_step``, raises what ``map_graph`` raises."""
     machine = search.machine
-    op = chunk_of(piece.op, step_of(piece, OpMapping(piece.unit)))
-    names = {access.tensor for access in (*op.reads, *op.writes)} - set(piece.loads)
-    resident = tuple(sorted(names & present))
-    pad = machine.scratchpad(piece.unit)
-    free = machine.chip.memories[pad].size - sum(p.size_bytes for p in alive if p.memory == pad) if pad else 0.0
-    if piece.unit in machine.arrays and is_contraction(op):
-        found = _contraction(search, machine.arrays[piece.unit], op, piece.tensors, resident, free)
+    op, resident, free = _situation(machine, piece, alive, present)
+    if _searched(machine, piece):
+        found = _contraction(search, op, _key(machine, piece, op, resident, free))
         mapping = OpMapping(piece.unit, found.levels, resident=resident, proof=state(found))
         if piece.fixed:
             return mapping
-        return better_stream(machine, search.goal.objective, op, piece, mapping, found.seconds, free) or mapping
+        room = 0.0 if math.isinf(free) else free
+        return better_stream(machine, search.goal.objective, op, piece, mapping, found.seconds, room) or mapping
     if piece.unit in machine.kernels:
         return OpMapping(piece.unit, resident=resident)
-    return stream_mapping(op, piece, resident, free if pad else math.inf)
+    return stream_mapping(op, piece, resident, free)
 
 
-def _contraction(
-    search: Search, unit: ArrayUnit, op: Op, tensors: Mapping[str, Tensor], resident: Sequence[str], free: float
-) -> Found:
-    machine = search.machine
-    nest = nest_for(machine, unit.name, op, tensors)
+def _situation(
+    machine: Machine, piece: Piece, alive: Sequence[Placement], present: frozenset[str]
+) -> tuple[Op, tuple[str, ...], float]:
+    """A chunk of a piece, its tensors that are on chip, and the free bytes of its scratchpad, infinite without one."""
+    op = chunk_of(piece.op, step_of(piece, OpMapping(piece.unit)))
+    names = {access.tensor for access in (*op.reads, *op.writes)} - set(piece.loads)
+    pad = machine.scratchpad(piece.unit)
+    if pad is None:
+        return op, tuple(sorted(names & present)), math.inf
+    taken = sum(p.size_bytes for p in alive if p.memory == pad)
+    return op, tuple(sorted(names & present)), machine.chip.memories[pad].size - taken
+
+
+def _key(machine: Machine, piece: Piece, op: Op, resident: Sequence[str], free: float) -> Key:
+    nest = nest_for(machine, piece.unit, op, piece.tensors)
     names = operand_tensors(op)
     roles: frozenset[Operand] = frozenset(role for role in OPERANDS if names[role] in resident)
-    pad = machine.scratchpad(unit.name)
-    if pad is not None:
-        step = machine.chip.memories[pad].size / CAPACITY_STEPS
-        free = math.floor(free / step) * step if free >= step else free
-    key = (nest, unit.name, free, roles)
+    pad = machine.scratchpad(piece.unit)
+    if pad is None:
+        return nest, piece.unit, 0.0, roles
+    step = machine.chip.memories[pad].size / CAPACITY_STEPS
+    return nest, piece.unit, math.floor(free / step) * step if free >= step else free, roles
+
+
+def _contraction(search: Search, op: Op, key: Key) -> Found:
     if key not in search.found:
         try:
-            search.found[key] = _solve(search, Task(nest, unit, free, roles))
+            search.found[key] = _solve(search, key)
         except InfeasibleError as error:
-            text = f"{op.name} ({op.kind}) on {machine.chip.name}: {error}"
+            text = f"{op.name} ({op.kind}) on {search.machine.chip.name}: {error}"
             raise InfeasibleError(text, op.name, error.memory) from error
     search.asked.append(key)
     return search.found[key]
 
 
-def _solve(search: Search, task: Task) -> Found:
+def _solve_side_by_side(search: Search, pieces: Sequence[Piece], placements: Sequence[Placement]) -> None:
+    """Search the mappings of a graph on several cores; what has none is met again, with its name, in the usual order.
+
+    Threads suffice: the compiled search holds no lock of the interpreter.
+    """
+    keys: dict[Key, None] = {}
+    for index, piece in enumerate(pieces):
+        if _searched(search.machine, piece):
+            alive = [p for p in placements if p.first_step <= index <= p.last_step]
+            op, resident, free = _situation(search.machine, piece, alive, frozenset(p.tensor for p in alive))
+            keys[_key(search.machine, piece, op, resident, free)] = None
+    with ThreadPoolExecutor(search.goal.jobs) as pool:
+        running = {key: pool.submit(_solve, search, key) for key in keys if key not in search.found}
+        for key, future in running.items():
+            if not isinstance(future.exception(), InfeasibleError):
+                search.found[key] = future.result()
+
+
+def _solve(search: Search, key: Key) -> Found:
     """The mapper's result, or that of an earlier run."""
+    nest, unit, free, roles = key
+    task = Task(nest, search.machine.arrays[unit], free, roles)
     found = search.store.get(task, search.mapper, search.goal) if search.store is not None else None
     if found is None:
         found = search.mapper_of(search.mapper)(task, search.machine, search.goal)
