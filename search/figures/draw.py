@@ -67,7 +67,9 @@ def draw(charts: Chart | Sequence[Chart], title: str = "", note: str = "", colum
             if note:
                 figure.supxlabel(text, fontsize=_NOTE_SIZE, x=0.01, ha="left")
         if title:
-            figure.suptitle(title, fontsize=11.5, fontweight="bold", x=0.01, ha="left")
+            figure.suptitle(
+                textwrap.fill(title, int(sum(widths) * 9.5)), fontsize=11.5, fontweight="bold", x=0.01, ha="left"
+            )
         grid.set_height_ratios(heights)
         figure.set_size_inches(sum(widths), sum(heights) + below + (_TITLE_INCHES if title else 0.0))
         # Laid out once here, instead of at each of several files.
