@@ -28,7 +28,7 @@ def free_port() -> int:
 
 
 def fetched(url: str, process: subprocess.Popen[bytes]) -> Any:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 240
     while time.monotonic() < until:
         assert process.poll() is None, "the dashboard ended"
         try:
