@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.reproduction.paper import Basis
 from search.reproduction.result import PanelResult, Reproduction, Row, Score, scoreboard
+from search.tables import text_table
 from search.validation.show import number, percent
 
 if TYPE_CHECKING:
@@ -121,16 +122,7 @@ def score_row(one: Score) -> tuple[str, ...]:
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Any:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="cyan")
-    for name in header:
-        table.add_column(name, justify="right" if name in RIGHT else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    return table
+    return text_table(header, rows, RIGHT)
 
 
 def markdown(found: Sequence[Reproduction]) -> str:

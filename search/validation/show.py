@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
+from search.tables import text_table
 from search.validation.case import Errors
 from search.validation.result import Result
 
@@ -101,16 +102,7 @@ def show(results: Sequence[Result], console: Console) -> None:
 
 
 def _table(header: Sequence[str], rows: Rows) -> object:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="cyan")
-    for name in header:
-        table.add_column(name, justify="right" if name in RIGHT else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    return table
+    return text_table(header, rows, RIGHT)
 
 
 def markdown(results: Sequence[Result]) -> str:
